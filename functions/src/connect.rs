@@ -1,0 +1,113 @@
+//! A connection begins: its rooms, its presence, what the server says first.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use shared::{
+    clock::Timestamp,
+    context::Context,
+    error::Result,
+    ids::{Id, Room},
+    signal::{Frame, Signal},
+    store::notifications::Notification,
+    user::{Caller, User, UserRef},
+};
+
+use crate::{notify::NewNotification, presence};
+
+const WAITING_NOTIFICATIONS: usize = 100;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Connected<'a> {
+    message: &'static str,
+    user: Option<UserRef>,
+    connection_id: &'a str,
+}
+
+impl Signal for Connected<'_> {
+    const NAME: &'static str = "connected";
+}
+
+#[derive(Serialize)]
+struct SessionStarted<'a> {
+    #[serde(rename = "sessionID")]
+    session_id: &'a str,
+    #[serde(rename = "userID")]
+    user_id: &'a Id,
+}
+
+impl Signal for SessionStarted<'_> {
+    const NAME: &'static str = "session";
+}
+
+/// Makes a user present on a connection: the rooms of all memberships, and `online` for others if that is news.
+///
+/// # Errors
+/// `UNAUTHORIZED` when the id is only claimed and a JWT has proven it before.
+pub async fn enter(cx: &Context, caller: &Caller) -> Result<()> {
+    let Some(user) = &caller.user else {
+        return Ok(());
+    };
+    let since = cx.push.evictions();
+    let connection = presence::connection(cx, caller);
+    let (before, memberships) =
+        tokio::try_join!(cx.store.arrive(user, &connection), cx.store.memberships(&user.id),)?;
+    let mut rooms: Vec<Room> = memberships.into_iter().map(|membership| membership.room).collect();
+    rooms.push(user.room());
+    cx.subscribe(caller, &rooms, since).await?;
+    if user.verified && before.as_ref().is_some_and(|before| before.claimed && !before.proven) {
+        cx.push.close_unverified(&user.id).await?;
+    }
+    if before.is_none_or(|before| before.shown != shared::store::users::Status::Online) {
+        let status = presence::Change::online(user.id.clone());
+        presence::announce(cx, status, &rooms, Some(&caller.connection)).await?;
+    }
+    Ok(())
+}
+
+/// What a connection is told first: `connected`, and its session if it has one.
+///
+/// # Errors
+/// `INTERNAL` when it cannot be encoded.
+pub fn greeting(caller: &Caller, session: Option<&str>) -> Result<Vec<Frame>> {
+    let connected = Connected {
+        message: "Conectado exitosamente",
+        user: caller.user.as_ref().map(|user| user.reference()),
+        connection_id: caller.connection.public(),
+    };
+    let mut frames = vec![Frame::of(&connected)?];
+    if let (Some(session_id), Some(user)) = (session, &caller.user) {
+        frames.push(Frame::of(&SessionStarted { session_id, user_id: &user.id })?);
+    }
+    Ok(frames)
+}
+
+/// Sends the notifications that wait for a user, oldest first, to one connection.
+///
+/// # Errors
+/// `INTERNAL` or `RATE_LIMITED` from the store.
+pub async fn deliver_waiting(cx: &Context, caller: &Caller) -> Result<()> {
+    let Some(user) = &caller.user else {
+        return Ok(());
+    };
+    for notification in cx.store.waiting_notifications(&user.id, WAITING_NOTIFICATIONS).await? {
+        let notification = Notification { user_id: user.id.clone(), ..notification };
+        cx.reply(caller, &NewNotification(notification)).await?;
+    }
+    Ok(())
+}
+
+/// Binds an identity to a connection that has none: what `enter` does, and the notifications.
+///
+/// # Errors
+/// As [`enter`].
+pub async fn bind(cx: &Context, caller: &Caller, user: User) -> Result<Caller> {
+    let user = Arc::new(user);
+    let bound = Caller { user: Some(Arc::clone(&user)), ..caller.clone() };
+    cx.store.identify(&user).await?;
+    cx.push.identify(&caller.connection, user, None::<Timestamp>).await?;
+    enter(cx, &bound).await?;
+    deliver_waiting(cx, &bound).await?;
+    Ok(bound)
+}

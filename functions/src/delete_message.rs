@@ -1,0 +1,130 @@
+use std::sync::Arc;
+
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use shared::{
+    api::Event,
+    clock::Timestamp,
+    context::Context,
+    error::{Error, Result},
+    ids::{Id, Room},
+    limits::Limits,
+    log::{Record, Refused, Slot},
+    signal::{Frame, Signal},
+    store::{Store, entries::Entry, memberships::Role},
+    user::{Caller, User, UserRef},
+};
+
+use crate::{
+    content::Content,
+    edit_message::OfMessage,
+    stored::{self, Now},
+};
+
+const ATTEMPTS: usize = 8;
+
+/// Erase a message: its text, and that of its edits. Its author may, the room's owners and moderators, and administrators.
+#[derive(Deserialize, Validate)]
+#[serde(rename_all = "camelCase")]
+#[garde(context(Limits))]
+#[garde(allow_unvalidated)]
+pub(crate) struct DeleteMessage {
+    channel_id: Id,
+    message_id: Id,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MessageDeleted<'a> {
+    message_id: &'a Id,
+    channel_id: &'a Id,
+    deleted_at: Timestamp,
+    deleted_by: UserRef,
+    seq: u64,
+}
+
+impl Signal for MessageDeleted<'_> {
+    const NAME: &'static str = "message_deleted";
+}
+
+struct Deletion {
+    store: Store,
+    by: Arc<User>,
+    channel_id: Id,
+    message_id: Id,
+    message: Entry,
+    edits: Vec<Entry>,
+}
+
+impl Event for DeleteMessage {
+    const NAME: &'static str = "delete_message";
+    type Ack = OfMessage;
+
+    async fn handle(self, cx: &Context, caller: &Caller) -> Result<OfMessage> {
+        let room = Room::channel(&self.channel_id);
+        cx.require_member(caller, &room).await?;
+        let by = caller.user()?;
+        for _ in 0..ATTEMPTS {
+            let message = cx.store.message(&self.channel_id, self.message_id.as_str()).await?;
+            if message.author.as_deref() != Some(by.id.as_str()) {
+                may_moderate(cx, by, &room).await?;
+            }
+            let deletion = Deletion {
+                store: cx.store.clone(),
+                by: Arc::clone(by),
+                channel_id: self.channel_id.clone(),
+                message_id: self.message_id.clone(),
+                edits: cx.store.entries_at(&self.channel_id, &message.edits).await?,
+                message,
+            };
+            match cx.log.append_with(&self.channel_id, move |slot| deletion.record(slot)).await {
+                Ok(_) => {
+                    return Ok(OfMessage { message_id: self.message_id });
+                }
+                // Changed since it was read: look again.
+                Err(Refused::Also(..)) => {}
+                Err(Refused::Failed(error)) => return Err(error),
+            }
+        }
+        Err(Error::rate_limited(500))
+    }
+}
+
+async fn may_moderate(cx: &Context, user: &User, room: &Room) -> Result<()> {
+    if user.has_role(&["admin", "moderator"]) {
+        return Ok(());
+    }
+    match cx.membership(user, room).await?.role {
+        Role::Owner | Role::Moderator => Ok(()),
+        Role::Member => {
+            Err(Error::forbidden("Only its author or a moderator may delete a message"))
+        }
+    }
+}
+
+impl Deletion {
+    fn record(&self, slot: &Slot) -> Result<Record> {
+        let mut record = Record::new(Frame::of(&MessageDeleted {
+            message_id: &self.message_id,
+            channel_id: &self.channel_id,
+            deleted_at: slot.at,
+            deleted_by: self.by.reference(),
+            seq: slot.seq,
+        })?);
+        let now = serde_json::to_string(&Now {
+            content: Content::default(),
+            updated_at: slot.at,
+            edited_at: None,
+            deleted_at: Some(slot.at),
+        })?;
+        let (channel, message) = (&self.channel_id, &self.message);
+        let data = stored::erased(&message.data)?;
+        let at = slot.at.millis();
+        record.also.push(self.store.erase_message(channel, message, &data, &now, at)?);
+        for edit in &self.edits {
+            let data = stored::erased(&edit.data)?;
+            record.also.push(self.store.erase_edit(channel, edit.seq, &data)?);
+        }
+        Ok(record)
+    }
+}

@@ -1,0 +1,61 @@
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shared::{
+    api::Event,
+    context::Context,
+    error::{Code, Error, Result},
+    ids::Id,
+    limits::{self, Limits},
+    user::Caller,
+};
+
+use crate::{connect, message};
+
+/// Open a conversation: send a first message, and name whom the following ones are for. Binds an anonymous connection to its sender.
+#[derive(Deserialize, Validate)]
+#[serde(rename_all = "camelCase")]
+#[garde(context(Limits))]
+#[garde(allow_unvalidated)]
+pub(crate) struct Initialize {
+    sender_id: Id,
+    receiver_id: Id,
+    #[garde(custom(|text: &String, limits: &Limits| limits::text(text, limits)))]
+    message_content: String,
+    #[serde(default)]
+    multimedia: Option<Value>,
+}
+
+/// The ack that names the message.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Stored {
+    pub(crate) message_id: String,
+}
+
+impl Event for Initialize {
+    const NAME: &'static str = "initialize";
+    const OPEN: bool = true;
+    type Ack = Stored;
+
+    async fn handle(self, cx: &Context, caller: &Caller) -> Result<Stored> {
+        if self.sender_id == self.receiver_id {
+            return Err(same());
+        }
+        let caller = if caller.user.is_none() {
+            let name = self.sender_id.to_string();
+            &connect::bind(cx, caller, shared::auth::claimed(self.sender_id, name)).await?
+        } else {
+            caller.must_be(&self.sender_id)?;
+            caller
+        };
+        let receiver = serde_json::to_value(&self.receiver_id)?;
+        cx.push.remember(&caller.connection, message::RECEIVER, receiver).await?;
+        message::send(cx, caller, self.receiver_id, self.message_content, self.multimedia).await
+    }
+}
+
+/// The error for a message to oneself.
+pub(crate) fn same() -> Error {
+    Error::new(Code::InvalidRequest, "Sender and receiver cannot be the same")
+}

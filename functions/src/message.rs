@@ -1,0 +1,103 @@
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use shared::{
+    api::Event,
+    clock::Timestamp,
+    context::Context,
+    error::{Code, Error, Result},
+    ids::{Id, Room},
+    limits::{self, Limits},
+    push::Audience,
+    signal::{Frame, Signal},
+    store::messages::Conversation,
+    user::Caller,
+};
+use uuid::Uuid;
+
+use crate::initialize::{Stored, same};
+
+/// What is kept with an initialised connection: whom messages are for unless they say otherwise.
+pub(crate) const RECEIVER: &str = "receiver";
+
+/// Send a direct message. The connection must have passed `initialize`.
+#[derive(Deserialize, Validate)]
+#[serde(rename_all = "camelCase")]
+#[garde(context(Limits))]
+#[garde(allow_unvalidated)]
+pub(crate) struct Message {
+    receiver_id: Option<Id>,
+    sender_id: Option<Id>,
+    #[serde(alias = "messageContent")]
+    #[garde(custom(|text: &String, limits: &Limits| limits::text(text, limits)))]
+    content: String,
+    #[serde(default)]
+    multimedia: Option<Value>,
+}
+
+/// A direct message as both users get it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DirectMessage {
+    id: String,
+    sender_id: Id,
+    receiver_id: Id,
+    content: String,
+    multimedia: Option<Value>,
+    timestamp: Timestamp,
+}
+
+impl Signal for DirectMessage {
+    const NAME: &'static str = "message";
+}
+
+impl Event for Message {
+    const NAME: &'static str = "message";
+    const OPEN: bool = true;
+    type Ack = Stored;
+
+    async fn handle(self, cx: &Context, caller: &Caller) -> Result<Stored> {
+        let kept = cx.push.recall(&caller.connection, RECEIVER).await?;
+        if kept.is_null() {
+            return Err(Error::new(Code::Unauthorized, "Client is not initialized")
+                .with_details(json!("Make sure you have performed the 'initialize' event")));
+        }
+        if let Some(sender) = &self.sender_id {
+            caller.must_be(sender)?;
+        }
+        let receiver = match self.receiver_id {
+            Some(receiver) => receiver,
+            None => serde_json::from_value(kept)?,
+        };
+        send(cx, caller, receiver, self.content, self.multimedia).await
+    }
+}
+
+/// Stores a direct message, then sends it to every connection of the two users.
+///
+/// # Errors
+/// `INVALID_REQUEST` for a message to oneself.
+pub(crate) async fn send(
+    cx: &Context,
+    caller: &Caller,
+    receiver_id: Id,
+    content: String,
+    multimedia: Option<Value>,
+) -> Result<Stored> {
+    let sender_id = caller.user()?.id.clone();
+    if sender_id == receiver_id {
+        return Err(same());
+    }
+    let message_id = Uuid::now_v7().to_string();
+    let timestamp = Timestamp::now();
+    let rooms = [Room::user(&sender_id), Room::user(&receiver_id)];
+    let between = (sender_id.clone(), receiver_id.clone());
+    let id = message_id.clone();
+    let message = DirectMessage { id, sender_id, receiver_id, content, multimedia, timestamp };
+    let frame = Frame::of(&message)?;
+    let conversation = Conversation::Direct(&between.0, &between.1);
+    cx.store.keep_message(conversation, &message_id, frame.data.get()).await?;
+    let audience = Audience { rooms: Some(&rooms), ..Audience::default() };
+    cx.push.broadcast(&audience, &frame).await?;
+    Ok(Stored { message_id })
+}

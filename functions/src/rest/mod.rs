@@ -1,0 +1,149 @@
+//! REST: the same router under the host's axum and under `lambda_http`.
+
+mod emit;
+mod health;
+mod members;
+mod messages;
+mod notifications;
+mod people;
+mod request;
+mod rooms;
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Router,
+    extract::DefaultBodyLimit,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use shared::{
+    api::Api,
+    context::Context,
+    error::{Code, Error},
+    ids::RoomKind,
+};
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_swagger_ui::SwaggerUi;
+
+/// What a REST handler answers.
+type Answer<T> = Result<T, Problem>;
+
+/// What REST handlers can reach.
+#[derive(Clone)]
+pub(crate) struct Rest {
+    cx: Context,
+    api: Arc<Api>,
+}
+
+#[derive(OpenApi)]
+#[openapi(info(
+    title = "Tertulia",
+    description = "Group chat, series groups, presence and notifications. Events go over Socket.IO or WebSocket; this is the REST side."
+))]
+struct Document;
+
+/// All REST routes, the OpenAPI document at `/openapi.json`, and Swagger UI at `/docs`.
+pub fn router(cx: Context, api: Arc<Api>) -> Router {
+    let limit = cx.config.limits.frame_bytes;
+    let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
+        .nest("/channels", rooms_of(RoomKind::Channel))
+        .nest("/groups", rooms_of(RoomKind::Group))
+        .routes(routes!(messages::lobby))
+        .routes(routes!(messages::direct))
+        .routes(routes!(messages::channel))
+        .routes(routes!(messages::unread))
+        .routes(routes!(members::progress))
+        .routes(routes!(people::presence_of))
+        .routes(routes!(people::presence))
+        .routes(routes!(people::online))
+        .routes(routes!(people::connections))
+        .routes(routes!(notifications::list))
+        .routes(routes!(notifications::send))
+        .routes(routes!(notifications::send_under_api))
+        .routes(routes!(notifications::confirm))
+        .routes(routes!(emit::to_group))
+        .routes(routes!(emit::to_channel))
+        .routes(routes!(emit::to_thread))
+        .routes(routes!(emit::to_user))
+        .routes(routes!(emit::broadcast))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .split_for_parts();
+    without_operation_ids(&mut document);
+    router
+        .with_state(Rest { cx, api })
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .fallback(async || Problem(Error::not_found("page")))
+        .method_not_allowed_fallback(async || {
+            let error = Error::new(Code::InvalidRequest, "This method is not allowed here");
+            (StatusCode::METHOD_NOT_ALLOWED, Problem(error)).into_response()
+        })
+        .layer(DefaultBodyLimit::max(limit))
+}
+
+/// Channels and groups are managed alike.
+fn rooms_of(kind: RoomKind) -> OpenApiRouter<Rest> {
+    OpenApiRouter::new()
+        .routes(routes!(rooms::list, rooms::create))
+        .routes(routes!(rooms::details, rooms::change, rooms::delete))
+        .routes(routes!(members::list))
+        .routes(routes!(members::put, members::remove))
+        .layer(Extension(kind))
+}
+
+/// The same handlers serve several paths, and an operation's id may occur but once.
+fn without_operation_ids(document: &mut utoipa::openapi::OpenApi) {
+    for item in document.paths.paths.values_mut() {
+        let operations =
+            [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            operation.operation_id = None;
+        }
+    }
+}
+
+/// An error as `application/problem+json` (RFC 9457).
+#[derive(Debug)]
+pub struct Problem(pub Error);
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let error = self.0;
+        error.log("rest");
+        let code = error.code();
+        let status =
+            StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut body = json!({
+            "type": "about:blank",
+            "title": status.canonical_reason(),
+            "status": status.as_u16(),
+            "detail": error.message(),
+            "errorCode": code,
+        });
+        if let Some(details) = error.details() {
+            body["details"] = details.clone();
+        }
+        let mut response = (status, body.to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            header::HeaderValue::from_static("application/problem+json"),
+        );
+        if code == Code::Unauthorized {
+            headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        }
+        if let Some(wait) = error.details().and_then(|details| details["retryAfterMs"].as_u64()) {
+            headers.insert(header::RETRY_AFTER, wait.div_ceil(1000).into());
+        }
+        response
+    }
+}

@@ -1,0 +1,90 @@
+//! Notifications.
+
+use axum::{Json, extract::State, http::StatusCode};
+use garde::Validate;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use shared::{
+    api::Event,
+    error::{Code, Error},
+    ids::Id,
+    limits::{self, Limits},
+};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    Answer, Rest,
+    request::{Body, Params, Signed, page_size},
+};
+use crate::{confirm_notification::ConfirmNotification, notify};
+
+/// A notification to be sent.
+#[derive(Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[garde(context(Limits))]
+#[garde(allow_unvalidated)]
+pub(crate) struct Send {
+    #[garde(custom(|text: &String, limits: &Limits| limits::text(text, limits)))]
+    message: String,
+    #[schema(value_type = String)]
+    user_id: Id,
+}
+
+/// Send a notification to a user; kept until the user confirms it. Needs the role `service` or `admin`, unless anonymous clients are allowed.
+#[utoipa::path(post, path = "/notification/send", tag = "notifications", request_body = Send,
+    responses((status = 201, description = "`{message, id, delivered}`")))]
+pub(crate) async fn send(
+    State(rest): State<Rest>,
+    by: Option<Signed>,
+    Body(send): Body<Send>,
+) -> Answer<(StatusCode, Json<Value>)> {
+    if !rest.cx.auth.modes().anonymous {
+        let missing = || Error::new(Code::Unauthorized, "Token no proporcionado");
+        by.ok_or_else(missing)?.require(&["service", "admin"])?;
+    }
+    let (id, delivered) = notify::notify(&rest.cx, send.user_id, send.message).await?;
+    let message = "Notification sent successfully";
+    let sent = json!({ "message": message, "id": id, "delivered": delivered });
+    Ok((StatusCode::CREATED, Json(sent)))
+}
+
+/// The same under `/api`.
+#[utoipa::path(post, path = "/api/notification/send", tag = "notifications", request_body = Send,
+    responses((status = 201, description = "`{message, id, delivered}`")))]
+pub(crate) async fn send_under_api(
+    state: State<Rest>,
+    by: Option<Signed>,
+    body: Body<Send>,
+) -> Answer<(StatusCode, Json<Value>)> {
+    send(state, by, body).await
+}
+
+/// Say that one has seen a notification.
+#[utoipa::path(post, path = "/notification/confirm", tag = "notifications", request_body = ConfirmNotification,
+    responses((status = 200, description = "`{success}`")))]
+pub(crate) async fn confirm(
+    State(rest): State<Rest>,
+    by: Signed,
+    Body(confirm): Body<ConfirmNotification>,
+) -> Answer<Json<Value>> {
+    confirm.handle(&rest.cx, &by.caller()).await?;
+    Ok(Json(json!({ "success": true })))
+}
+
+#[derive(Deserialize, IntoParams)]
+pub(crate) struct List {
+    limit: Option<usize>,
+}
+
+/// The caller's unconfirmed notifications, oldest first.
+#[utoipa::path(get, path = "/notifications", tag = "notifications", params(List),
+    responses((status = 200, description = "`{notifications}`")))]
+pub(crate) async fn list(
+    State(rest): State<Rest>,
+    by: Signed,
+    Params(list): Params<List>,
+) -> Answer<Json<Value>> {
+    let limit = page_size(list.limit)?;
+    let waiting = rest.cx.store.waiting_notifications(&by.0.id, limit).await?;
+    Ok(Json(json!({ "notifications": waiting })))
+}

@@ -1,0 +1,248 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use garde::Validate;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shared::{
+    api::Event,
+    clock::Timestamp,
+    context::Context,
+    error::{Error, Result},
+    ids::{Id, Room},
+    limits::{self, ADDRESS_CHARS, ATTACHMENTS, LINKS, Limits, MENTIONS},
+    log::{Follow, Record, Refused, Slot},
+    signal::{Frame, Signal},
+    store::{Store, clients::kept_ack, threads::Thread},
+    user::{Author, Caller, User},
+};
+
+use crate::{
+    content::{Content, Lists},
+    mentions,
+};
+
+const ATTEMPTS: usize = 8;
+/// Where a client message id stands among an entry's further writes: after the two that count a reply.
+const CLIENT_ID_ALONE: usize = 0;
+const CLIENT_ID_IN_THREAD: usize = 2;
+
+/// Say something to a channel the caller belongs to, or to one of its threads.
+#[derive(Deserialize, Validate)]
+#[serde(rename_all = "camelCase")]
+#[garde(context(Limits))]
+#[garde(allow_unvalidated)]
+pub(crate) struct SendMessage {
+    channel_id: Id,
+    #[garde(custom(|text: &String, limits: &Limits| limits::text(text, limits)))]
+    text: String,
+    thread_id: Option<Id>,
+    parent_message_id: Option<Id>,
+    #[garde(inner(length(max = ATTACHMENTS), inner(length(chars, max = ADDRESS_CHARS))))]
+    attachments: Option<Vec<String>>,
+    #[garde(inner(length(max = MENTIONS)))]
+    mentions: Option<Vec<Id>>,
+    #[garde(inner(length(max = LINKS), inner(length(chars, max = ADDRESS_CHARS))))]
+    links: Option<Vec<String>>,
+    #[garde(inner(length(chars, min = 1, max = 128)))]
+    client_message_id: Option<String>,
+}
+
+/// The ack: the message is durable.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Sent {
+    message_id: String,
+    seq: u64,
+    created_at: Timestamp,
+}
+
+/// A message as it is broadcast.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Message<'a> {
+    id: String,
+    channel_id: &'a Id,
+    seq: u64,
+    author_id: &'a Id,
+    content: &'a Content,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thread_id: Option<&'a Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_message_id: Option<&'a Id>,
+    reactions: BTreeMap<String, Value>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct NewMessage<'a> {
+    message: Message<'a>,
+    author: Author,
+    seq: u64,
+}
+
+impl Signal for NewMessage<'_> {
+    const NAME: &'static str = "new_message";
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ThreadUpdated<'a> {
+    thread_id: &'a Id,
+    channel_id: &'a Id,
+    reply_count: u64,
+    last_reply_at: Timestamp,
+    seq: u64,
+}
+
+impl Signal for ThreadUpdated<'_> {
+    const NAME: &'static str = "thread_updated";
+}
+
+/// All that the entry is made of, once its place in the log is known.
+struct Draft {
+    store: Store,
+    author: Arc<User>,
+    channel_id: Id,
+    content: Content,
+    thread: Option<(Id, Thread)>,
+    parent_message_id: Option<Id>,
+    client_message_id: Option<String>,
+    mentioned: Vec<Room>,
+}
+
+impl Event for SendMessage {
+    const NAME: &'static str = "send_message";
+    type Ack = Sent;
+
+    async fn handle(self, cx: &Context, caller: &Caller) -> Result<Sent> {
+        let room = Room::channel(&self.channel_id);
+        cx.require_member(caller, &room).await?;
+        if let Some(parent) = &self.parent_message_id {
+            cx.store.message(&self.channel_id, parent.as_str()).await?;
+        }
+        let author = Arc::clone(caller.user()?);
+        let (attachments, mentions, links) = (self.attachments, self.mentions, self.links);
+        let content = Content::new(self.text, Lists { attachments, mentions, links });
+        let mentioned = mentions::resolve(cx, &room, &author, &content.mentions).await?;
+        let draft = Draft {
+            store: cx.store.clone(),
+            author,
+            channel_id: self.channel_id,
+            content,
+            thread: None,
+            parent_message_id: self.parent_message_id,
+            client_message_id: self.client_message_id,
+            mentioned,
+        };
+        match self.thread_id {
+            Some(thread_id) => reply(cx, draft, room, thread_id).await,
+            None if draft.client_message_id.is_none() => {
+                let channel_id = draft.channel_id.clone();
+                let slot = cx.log.append(&channel_id, move |slot| draft.record(slot)).await?;
+                Ok(Sent::at(&slot))
+            }
+            None => append_once(cx, Arc::new(draft), CLIENT_ID_ALONE).await?.ok_or_else(busy),
+        }
+    }
+}
+
+/// A reply counts the thread up; another reply in between makes it count again.
+async fn reply(cx: &Context, mut draft: Draft, channel: Room, thread_id: Id) -> Result<Sent> {
+    let room = Room::thread(&thread_id);
+    for attempt in 0..ATTEMPTS {
+        let thread = cx.store.thread(&draft.channel_id, thread_id.as_str()).await?;
+        let thread = thread.ok_or_else(|| Error::not_found("thread"))?;
+        if attempt == 0 {
+            let since = cx.push.evictions();
+            cx.store.join(&draft.author, &room, Some(&channel)).await?;
+            cx.admit(&draft.author.id, &room, since).await?;
+        }
+        draft.thread = Some((thread_id.clone(), thread));
+        let shared = Arc::new(draft);
+        if let Some(sent) = append_once(cx, Arc::clone(&shared), CLIENT_ID_IN_THREAD).await? {
+            return Ok(sent);
+        }
+        draft = Arc::into_inner(shared).ok_or_else(busy)?;
+    }
+    Err(busy())
+}
+
+/// Appends, unless the client's id was used: then its ack. `None` when another reply came in between.
+async fn append_once(cx: &Context, draft: Arc<Draft>, client_id: usize) -> Result<Option<Sent>> {
+    let channel_id = draft.channel_id.clone();
+    match cx.log.append_with(&channel_id, move |slot| draft.record(slot)).await {
+        Ok(slot) => Ok(Some(Sent::at(&slot))),
+        Err(Refused::Also(index, item)) if index == client_id => {
+            let ack = kept_ack(item).ok_or_else(busy)?;
+            Ok(Some(serde_json::from_str(&ack)?))
+        }
+        Err(Refused::Also(..)) => Ok(None),
+        Err(Refused::Failed(error)) => Err(error),
+    }
+}
+
+fn busy() -> Error {
+    Error::rate_limited(500)
+}
+
+impl Sent {
+    fn at(slot: &Slot) -> Self {
+        Self { message_id: slot.message_id(), seq: slot.seq, created_at: slot.at }
+    }
+}
+
+impl Draft {
+    fn record(&self, slot: &Slot) -> Result<Record> {
+        let mut record = Record::new(Frame::of(&self.new_message(slot))?);
+        record.author = Some(self.author.id.clone());
+        if let Some((thread_id, thread)) = &self.thread {
+            record.thread = Some(thread.id.clone());
+            record.also.extend(self.store.put_reply(
+                &self.channel_id,
+                thread,
+                slot.seq,
+                slot.at,
+            )?);
+            let updated = ThreadUpdated {
+                thread_id,
+                channel_id: &self.channel_id,
+                reply_count: thread.replies + 1,
+                last_reply_at: slot.at,
+                seq: slot.seq,
+            };
+            let channel = Room::channel(&self.channel_id);
+            record.follow.push(Follow::new(&[channel], Frame::of(&updated)?));
+        }
+        if !self.mentioned.is_empty() {
+            let text = &self.content.text;
+            let told = mentions::told(slot.message_id(), text, &self.author, &self.channel_id)?;
+            record.follow.push(Follow::new(&self.mentioned, told));
+        }
+        if let Some(id) = &self.client_message_id {
+            let ack = serde_json::to_string(&Sent::at(slot))?;
+            let (channel, author) = (&self.channel_id, &self.author.id);
+            record.also.push(self.store.put_client_id(channel, author, id, &ack)?);
+        }
+        Ok(record)
+    }
+
+    fn new_message(&self, slot: &Slot) -> NewMessage<'_> {
+        NewMessage {
+            message: Message {
+                id: slot.message_id(),
+                channel_id: &self.channel_id,
+                seq: slot.seq,
+                author_id: &self.author.id,
+                content: &self.content,
+                thread_id: self.thread.as_ref().map(|(id, _)| id),
+                parent_message_id: self.parent_message_id.as_ref(),
+                reactions: BTreeMap::new(),
+                created_at: slot.at,
+                updated_at: slot.at,
+            },
+            author: self.author.author(),
+            seq: slot.seq,
+        }
+    }
+}

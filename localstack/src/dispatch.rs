@@ -1,0 +1,64 @@
+//! An event that came in on any transport: count it, answer it.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use shared::{api::encode_failure, error::Error, limits::Verdict, push::Delivery, signal::Frame};
+
+use crate::{
+    App,
+    connection::{Connection, Wire},
+};
+
+/// Counts an event against the connection's limits. One that floods is cut off.
+///
+/// # Errors
+/// `RATE_LIMITED` for an event that comes too soon.
+pub(crate) fn count(connection: &Connection) -> Result<(), Error> {
+    let verdict = connection.limiter.as_ref().map_or(Verdict::Pass, |limiter| limiter.check());
+    if verdict == Verdict::Flood {
+        connection.cut();
+    }
+    verdict.into_result()
+}
+
+/// Answers an event: the ack if the client waits for one, else nothing, or an `error` event.
+pub(crate) async fn answer(
+    app: &App,
+    connection: &Arc<Connection>,
+    name: &str,
+    arguments: &[&RawValue],
+    wants_ack: bool,
+) -> Option<Box<RawValue>> {
+    connection.touch();
+    let caller = connection.caller(wants_ack);
+    match app.api.call(&app.cx, &caller, name, arguments).await {
+        Ok(ack) => wants_ack.then_some(ack),
+        Err(error) => refuse(connection, Some(name), &error, wants_ack),
+    }
+}
+
+/// The answer to what cannot be done: the ack if the client waits for one, else an `error` event.
+pub(crate) fn refuse(
+    connection: &Connection,
+    name: Option<&str>,
+    error: &Error,
+    wants_ack: bool,
+) -> Option<Box<RawValue>> {
+    if wants_ack {
+        return Some(encode_failure(error));
+    }
+    tell_error(connection, name, error);
+    None
+}
+
+/// Sends an `error` event.
+pub(crate) fn tell_error(connection: &Connection, name: Option<&str>, error: &Error) -> Delivery {
+    match serde_json::value::to_raw_value(&error.event(name)) {
+        Ok(data) => connection.send(&Wire::new(&Frame::new("error", data))),
+        Err(error) => {
+            tracing::error!(%error, "an error event cannot be encoded");
+            Delivery::Gone
+        }
+    }
+}

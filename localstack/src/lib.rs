@@ -1,0 +1,198 @@
+//! The local host: every event, all transports and the page in one process.
+
+mod connection;
+mod dispatch;
+pub mod dynamodb;
+mod listener;
+mod network;
+mod page;
+mod push;
+mod secret;
+mod socketio;
+mod start;
+mod timers;
+mod websocket;
+
+use std::{
+    collections::HashMap,
+    io,
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Router, middleware, routing::get};
+use parking_lot::Mutex;
+use shared::{
+    api::Api,
+    clock::Timestamp,
+    context::Context,
+    error::{Code, Error, Result},
+    ids::Room,
+    push::Push,
+};
+use tokio::net::TcpListener;
+use tokio_util::task::TaskTracker;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use self::{
+    connection::Connection,
+    dynamodb::Engine,
+    listener::{Cut, CuttableListener},
+    network::Origins,
+    push::Hub,
+};
+pub use self::{
+    secret::{development_secret, is_development},
+    start::{StartError, app, app_over},
+};
+
+/// How long accepted work may take when the host goes down.
+const DRAIN: Duration = Duration::from_secs(8);
+const WATCH_EVERY: Duration = Duration::from_secs(1);
+
+/// The whole service, ready to be run. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What the service is made of.
+pub struct Parts {
+    pub(crate) cx: Context,
+    pub(crate) api: Arc<Api>,
+    pub(crate) hub: Arc<Hub>,
+    /// Events being handled.
+    pub(crate) tasks: TaskTracker,
+    /// The network connections of upgraded Socket.IO sessions.
+    pub(crate) upgrades: Mutex<HashMap<String, Cut>>,
+    engine: Option<Engine>,
+    draining: AtomicBool,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Takes a connection in: it is known, in the lobby if it has one, and in its user's rooms.
+    async fn open(&self, connection: &Arc<Connection>, lobby: Option<Room>) -> Result<()> {
+        self.hub.add(connection);
+        let caller = connection.caller(false);
+        let opened = async {
+            self.hub.join(&connection.id, lobby.as_slice()).await?;
+            functions::connect::enter(&self.cx, &caller).await
+        };
+        let opened = opened.await;
+        if opened.is_err() {
+            self.hub.leave_rooms(connection);
+            self.hub.remove(&connection.id);
+        }
+        opened
+    }
+
+    /// Lets a connection go that has ended.
+    async fn closed(&self, connection: &Connection) {
+        self.hub.leave_rooms(connection);
+        let caller = connection.caller(false);
+        let left = self.tasks.track_future(functions::disconnect::leave(&self.cx, &caller));
+        if let Err(error) = left.await {
+            error.log("disconnect");
+        }
+        self.hub.remove(&connection.id);
+        network::forget(self, &connection.id);
+    }
+
+    /// Serves until `shutdown`, then refuses what is new, finishes what was accepted, and returns within 10 s.
+    ///
+    /// # Errors
+    /// When the listener cannot be used.
+    pub async fn run(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let (socketio, io) = socketio::layer(&self);
+        let router =
+            self.router(Origins::new(&self.cx.config.origins, listener.local_addr()?), socketio);
+        let service = router.into_make_service_with_connect_info::<Cut>();
+        let watch = tokio::spawn(watch(self.clone()));
+        let leases = tokio::spawn(start::keep_lease(self.clone()));
+        let app = self.clone();
+        let (stopped, stop) = tokio::sync::oneshot::channel::<()>();
+        let serve =
+            axum::serve(CuttableListener(listener), service).with_graceful_shutdown(async {
+                let _ = stop.await;
+            });
+        let serve = tokio::spawn(async move { serve.await });
+        shutdown.await;
+        app.draining.store(true, Ordering::Relaxed);
+        let _ = stopped.send(());
+        app.drain(io).await;
+        watch.abort();
+        leases.abort();
+        serve.abort();
+        Ok(())
+    }
+
+    fn router(&self, origins: Origins, socketio: socketioxide::layer::SocketIoLayer) -> Router {
+        let cors = origins.cors();
+        page::router()
+            .route("/ws", get(websocket::upgrade))
+            .with_state(self.clone())
+            .merge(functions::rest::router(self.cx.clone(), Arc::clone(&self.api)))
+            .layer(socketio)
+            .layer(middleware::from_fn_with_state(self.clone(), network::watch_upgrades))
+            .layer(middleware::from_fn_with_state(origins, network::check_origin))
+            .layer(cors)
+            .layer(CatchPanicLayer::new())
+    }
+
+    async fn drain(&self, io: socketioxide::SocketIo) {
+        let drained = async {
+            self.tasks.close();
+            self.tasks.wait().await;
+            for connection in self.hub.all() {
+                connection.close();
+            }
+            io.close().await;
+            while !self.hub.all().is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            self.tasks.wait().await;
+        };
+        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!("stopped with work left over");
+        }
+        if let Err(error) = self.cx.store.forget_host(&self.cx.host).await {
+            error.log("shutdown");
+        }
+    }
+}
+
+/// Looks after connections: ends those whose token has expired, and lets go of those that vanished.
+async fn watch(app: App) {
+    let mut every = tokio::time::interval(WATCH_EVERY);
+    loop {
+        every.tick().await;
+        let now = Timestamp::now();
+        for connection in app.hub.all() {
+            if connection.is_dead() {
+                app.closed(&connection).await;
+            } else if connection.is_expired(now) {
+                let error = Error::new(Code::Unauthorized, "Token expirado");
+                dispatch::tell_error(&connection, None, &error);
+                connection.close();
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! `cargo run` starts the host; `cargo run -- token` prints a token for it.
+
+use std::{net::SocketAddr, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use shared::{
+    auth::{Auth, Claims},
+    clock::Timestamp,
+    config::{Config, ConfigError, LogConfig},
+    ids::Id,
+};
+use tertulia::{app, development_secret, is_development};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tracing_subscriber::{EnvFilter, fmt};
+
+/// The realtime backend: group chat, series groups, presence, notifications.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print a token signed with the configured, or the development, secret
+    Token(TokenArgs),
+}
+
+#[derive(clap::Args)]
+struct TokenArgs {
+    /// The user's id; one that looks like an integer becomes one
+    #[arg(long)]
+    user: String,
+    /// The user's name
+    #[arg(long)]
+    username: Option<String>,
+    /// A role: admin, moderator, service; may be given several times
+    #[arg(long)]
+    role: Vec<String>,
+    /// How long the token is good
+    #[arg(long, default_value_t = 12)]
+    hours: u32,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => serve().await,
+        Some(Command::Token(args)) => print_token(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tertulia: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+async fn serve() -> Result<(), Failure> {
+    let config = Config::from_env()?;
+    start_logging(&config.log)?;
+    // Before anything is opened, so that a signal during the start ends it as well.
+    let (mut terminated, mut interrupted) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let address = SocketAddr::new(config.listen.host, config.listen.port);
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        ConfigError::new("PORT", format!("cannot listen on {address}: {error}"))
+    })?;
+    let address = listener.local_addr()?;
+    let development = is_development(&config);
+    let token = if development { Some(token(&config, TokenArgs::developer())?) } else { None };
+    let app = app(config).await?;
+    println!("Tertulia listens on http://{address}");
+    if let Some(token) = token {
+        tracing::warn!("development: no key is configured, so anybody here may be anybody");
+        println!("Open the page as ana: http://{address}/#token={token}");
+    }
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminated.recv() => {}
+            _ = interrupted.recv() => {}
+        }
+    };
+    app.run(listener, shutdown).await?;
+    Ok(())
+}
+
+impl TokenArgs {
+    fn developer() -> Self {
+        Self {
+            user: "1".into(),
+            username: Some("ana".into()),
+            role: vec!["admin".into(), "service".into()],
+            hours: 24 * 30,
+        }
+    }
+}
+
+fn print_token(args: TokenArgs) -> Result<(), Failure> {
+    println!("{}", token(&Config::from_env()?, args)?);
+    Ok(())
+}
+
+fn token(config: &Config, args: TokenArgs) -> Result<String, Failure> {
+    let mut auth = config.auth.clone();
+    if is_development(config) {
+        auth.secret = Some(development_secret(config)?);
+    }
+    let user = match args.user.parse::<i64>() {
+        Ok(number) if number.to_string() == args.user => Id::from_stored(&args.user, true),
+        _ => Id::parse(&args.user).map_err(|problem| format!("--user {problem}"))?,
+    };
+    let until = Timestamp::now().plus_seconds(u64::from(args.hours) * 3600);
+    let mut claims = Claims::new(user, args.username, args.role, until);
+    claims.iss = config.auth.issuer.clone();
+    claims.aud = config.auth.audience.clone().map(Into::into);
+    let signed = Auth::new(&auth, 0)?.sign(&claims);
+    signed.ok_or_else(|| "JWT_SECRET: tokens can only be signed with a secret".into())
+}
+
+fn start_logging(config: &LogConfig) -> Result<(), Failure> {
+    let filter =
+        EnvFilter::try_new(&config.filter).map_err(|error| ConfigError::new("RUST_LOG", error))?;
+    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if config.json {
+        log.json().init()
+    } else {
+        log.init()
+    }
+    Ok(())
+}

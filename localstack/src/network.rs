@@ -1,0 +1,119 @@
+//! What comes before any transport: origins, cross-origin answers, and which network connection carries whom.
+
+use std::{collections::HashMap, net::SocketAddr};
+
+use axum::{
+    extract::{ConnectInfo, Query, Request, State},
+    http::{HeaderValue, Method, StatusCode, Uri, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use functions::rest::Problem;
+use shared::{engineio::NAMESPACES, error::Error, user::ConnectionId};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+
+use crate::{App, listener::Cut};
+
+/// One parameter of a query.
+pub(crate) fn query(uri: &Uri, name: &str) -> Option<String> {
+    Query::<HashMap<String, String>>::try_from_uri(uri).ok()?.0.remove(name)
+}
+
+/// The origins that browsers may come from: those configured, and the host's own.
+#[derive(Clone)]
+pub(crate) struct Origins(Vec<HeaderValue>);
+
+impl Origins {
+    pub(crate) fn new(configured: &[String], own: SocketAddr) -> Self {
+        let port = own.port();
+        let own = [
+            format!("http://{own}"),
+            format!("http://localhost:{port}"),
+            format!("http://127.0.0.1:{port}"),
+        ];
+        let all = configured.iter().chain(&own);
+        Self(all.filter_map(|origin| HeaderValue::from_str(origin).ok()).collect())
+    }
+
+    fn allow(&self, origin: &HeaderValue) -> bool {
+        self.0.contains(origin)
+    }
+
+    /// The layer that answers preflights and echoes the allowed origin.
+    pub(crate) fn cors(&self) -> CorsLayer {
+        let methods = [
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+            Method::OPTIONS,
+        ];
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::list(self.0.iter().cloned()))
+            .allow_credentials(true)
+            .allow_methods(methods)
+            .allow_headers(AllowHeaders::mirror_request())
+    }
+}
+
+/// Refuses an origin that is present and not allowed, on every transport.
+pub(crate) async fn check_origin(
+    State(origins): State<Origins>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match request.headers().get(header::ORIGIN) {
+        Some(origin) if !origins.allow(origin) => {
+            Problem(Error::forbidden("This origin is not allowed")).into_response()
+        }
+        _ => next.run(request).await,
+    }
+}
+
+/// Refuses new Socket.IO sessions while the host is going down, and notes which network connection an upgrade uses.
+pub(crate) async fn watch_upgrades(
+    State(app): State<App>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if !request.uri().path().starts_with("/socket.io") {
+        return next.run(request).await;
+    }
+    let sid = query(request.uri(), "sid");
+    if app.is_draining() && sid.is_none() {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    if let Some(sid) = sid
+        && query(request.uri(), "transport").as_deref() == Some("websocket")
+    {
+        for namespace in NAMESPACES {
+            if let Some(connection) = app.hub.get(&ConnectionId::in_namespace(&sid, namespace)) {
+                connection.runs_over(cut.clone());
+            }
+        }
+        app.upgrades.lock().insert(sid, cut);
+    }
+    next.run(request).await
+}
+
+/// The network connection of a Socket.IO session: that of its upgrade, or of its first request if that was a websocket.
+pub(crate) fn of(app: &App, sid: &str, parts: &Parts) -> Option<Cut> {
+    if let Some(cut) = app.upgrades.lock().get(sid) {
+        return Some(cut.clone());
+    }
+    let info = parts.extensions.get::<ConnectInfo<Cut>>()?;
+    let websocket = query(&parts.uri, "transport").as_deref() == Some("websocket");
+    websocket.then(|| info.0.clone())
+}
+
+/// Forgets which network connection a session used, once its last namespace is gone.
+pub(crate) fn forget(app: &App, id: &ConnectionId) {
+    let sid = id.public();
+    let left =
+        NAMESPACES.iter().any(|ns| app.hub.get(&ConnectionId::in_namespace(sid, ns)).is_some());
+    if !left {
+        app.upgrades.lock().remove(sid);
+    }
+}

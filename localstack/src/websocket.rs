@@ -1,0 +1,288 @@
+//! The plain WebSocket: JSON text frames, one task a connection.
+
+use std::{collections::BTreeMap, future::pending, pin::Pin, sync::Arc, time::Duration};
+
+use axum::{
+    extract::{
+        ConnectInfo, State, WebSocketUpgrade,
+        ws::{CloseFrame, Message, WebSocket, close_code},
+    },
+    http::{HeaderMap, Uri, header},
+    response::{IntoResponse, Response},
+};
+use functions::rest::Problem;
+use futures_util::{FutureExt, SinkExt};
+use serde_json::value::RawValue;
+use shared::{
+    api::too_large,
+    auth::{Admitted, Credentials},
+    error::{Code, Error, Result},
+    ids::Room,
+    user::ConnectionId,
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior, interval_at},
+};
+use uuid::Uuid;
+
+use crate::{
+    App,
+    connection::{Connection, Outbox, Outgoing, Wire},
+    dispatch,
+    listener::Cut,
+    network,
+};
+
+/// Frames queued for one socket. A reader that falls further behind is cut off.
+const QUEUED_FRAMES: usize = 1024;
+/// The transport reads up to this many times the frame limit, so that a frame over it gets an answer.
+const READ_FACTOR: usize = 16;
+/// How often an idle connection is used, so that nobody between takes it for dead. Silence for two of these ends it.
+const PING_EVERY: Duration = Duration::from_secs(60);
+const PING: &str = r#"{"event":"ping"}"#;
+
+/// Admits before the upgrade: a refusal is an HTTP status.
+pub(crate) async fn upgrade(
+    State(app): State<App>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
+    uri: Uri,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    if app.is_draining() {
+        let error = Error::new(Code::Internal, "The server is going down");
+        return Problem(error).into_response();
+    }
+    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let credentials = Credentials {
+        header: header.map(str::to_owned),
+        query: network::query(&uri, "token"),
+        ..Credentials::default()
+    };
+    let admitted = match app.cx.auth.admit(&app.cx.store, &credentials).await {
+        Ok(admitted) => admitted,
+        Err(error) => return Problem(error).into_response(),
+    };
+    let read = app.cx.config.limits.frame_bytes * READ_FACTOR;
+    upgrade
+        .read_buffer_size(4096)
+        .write_buffer_size(0)
+        .max_message_size(read)
+        .max_frame_size(read)
+        .on_upgrade(move |socket| async move {
+            let (connection, outgoing) = open(&app, admitted, cut);
+            if let Err(error) = greet(&app, &connection).await {
+                error.log("connect");
+                dispatch::tell_error(&connection, None, &error);
+                connection.close();
+            }
+            Session { app: &app, connection: &connection, outgoing, working: None, heard: true }
+                .run(socket)
+                .await;
+            app.closed(&connection).await;
+        })
+}
+
+fn open(app: &App, admitted: Admitted, cut: Cut) -> (Arc<Connection>, mpsc::Receiver<Outgoing>) {
+    let (queue, outgoing) = mpsc::channel(QUEUED_FRAMES);
+    let id = ConnectionId::new(&Uuid::new_v4().simple().to_string());
+    let Admitted { user, expires, .. } = admitted;
+    let limits = &app.cx.config.limits;
+    let connection = Arc::new(Connection::new(id, Outbox::Plain(queue), user, expires, limits));
+    connection.runs_over(cut);
+    (connection, outgoing)
+}
+
+async fn greet(app: &App, connection: &Arc<Connection>) -> Result<()> {
+    app.open(connection, Some(Room::lobby())).await?;
+    let caller = connection.caller(false);
+    for frame in functions::connect::greeting(&caller, None)? {
+        connection.send(&Wire::new(&frame));
+    }
+    functions::connect::deliver_waiting(&app.cx, &caller).await
+}
+
+type Working<'a> = Pin<Box<dyn Future<Output = Option<String>> + Send + 'a>>;
+
+struct Session<'a> {
+    app: &'a App,
+    connection: &'a Arc<Connection>,
+    outgoing: mpsc::Receiver<Outgoing>,
+    /// The event being handled: the next frame is read when it is done, so order is kept and a flood waits outside.
+    working: Option<Working<'a>>,
+    /// Whether anything came in since the last ping.
+    heard: bool,
+}
+
+impl Session<'_> {
+    async fn run(mut self, mut socket: WebSocket) {
+        let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let sent = tokio::select! {
+                biased;
+                outgoing = self.outgoing.recv() => match outgoing {
+                    Some(Outgoing::Frame(text)) => self.send(&mut socket, text).await,
+                    Some(Outgoing::Close) | None => return finish(socket).await,
+                },
+                answer = maybe(&mut self.working) => {
+                    self.working = None;
+                    match answer {
+                        Some(text) => socket.send(Message::text(text)).await,
+                        None => Ok(()),
+                    }
+                }
+                incoming = socket.recv(), if self.working.is_none() => match incoming {
+                    Some(Ok(message)) => {
+                        self.heard = true;
+                        match self.take(message) {
+                            Some(refusal) => socket.send(Message::text(refusal)).await,
+                            None => Ok(()),
+                        }
+                    }
+                    Some(Err(_)) | None => return,
+                },
+                _ = ping.tick() => {
+                    if !std::mem::take(&mut self.heard) {
+                        return;
+                    }
+                    match socket.send(Message::text(PING)).await {
+                        Ok(()) => socket.send(Message::Ping(<_>::default())).await,
+                        failed => failed,
+                    }
+                }
+            };
+            if sent.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Writes a frame and whatever else waits, then flushes once.
+    async fn send(
+        &mut self,
+        socket: &mut WebSocket,
+        text: axum::extract::ws::Utf8Bytes,
+    ) -> std::result::Result<(), axum::Error> {
+        socket.feed(Message::Text(text)).await?;
+        while let Ok(next) = self.outgoing.try_recv() {
+            match next {
+                Outgoing::Frame(text) => socket.feed(Message::Text(text)).await?,
+                Outgoing::Close => {
+                    self.outgoing.close();
+                    break;
+                }
+            }
+        }
+        socket.flush().await
+    }
+
+    /// Begins to handle a frame, or refuses it at once with the frame that says so.
+    fn take(&mut self, message: Message) -> Option<String> {
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Binary(_) => {
+                return self.refuse(None, &Error::invalid("", "binary frames are not accepted"));
+            }
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return None,
+        };
+        let limit = self.app.cx.config.limits.frame_bytes;
+        let refused = if let Err(error) = dispatch::count(self.connection) {
+            error
+        } else if text.len() > limit {
+            too_large(limit)
+        } else {
+            let (app, connection) = (self.app, self.connection);
+            let handling = async move { handle(app, connection, &text).await };
+            self.working = Some(app.tasks.track_future(handling).boxed());
+            return None;
+        };
+        // The id is looked for even so: who waits for an ack shall have it.
+        let id = Request::parse(&text).ok().and_then(|request| request.id).map(ToOwned::to_owned);
+        self.refuse(id.as_deref(), &refused)
+    }
+
+    fn refuse(&self, id: Option<&RawValue>, error: &Error) -> Option<String> {
+        let refusal = dispatch::refuse(self.connection, None, error, id.is_some());
+        Some(ack_frame(id?, &refusal?))
+    }
+}
+
+async fn maybe(working: &mut Option<Working<'_>>) -> Option<String> {
+    match working {
+        Some(working) => working.await,
+        None => pending().await,
+    }
+}
+
+async fn finish(mut socket: WebSocket) {
+    let reason = CloseFrame { code: close_code::NORMAL, reason: "".into() };
+    // The peer may be gone already.
+    let _ = socket.send(Message::Close(Some(reason))).await;
+}
+
+/// A request frame.
+struct Request<'a> {
+    action: Option<&'a RawValue>,
+    id: Option<&'a RawValue>,
+    data: Payload<'a>,
+}
+
+enum Payload<'a> {
+    Nested(&'a RawValue),
+    Flat(Box<RawValue>),
+}
+
+impl<'a> Request<'a> {
+    fn parse(text: &'a str) -> Result<Self> {
+        let mut fields: BTreeMap<std::borrow::Cow<'a, str>, &'a RawValue> =
+            serde_json::from_str(text)
+                .map_err(|_| Error::invalid("", "the frame is no JSON object"))?;
+        let action = fields.remove("action");
+        let id = fields.remove("id").filter(|id| id.get() != "null");
+        if id.is_some_and(|id| {
+            !id.get().starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit())
+        }) {
+            return Err(Error::invalid("id", "must be a string or a number"));
+        }
+        let data = match fields.remove("data") {
+            Some(data) => Payload::Nested(data),
+            None => Payload::Flat(serde_json::value::to_raw_value(&fields)?),
+        };
+        Ok(Self { action, id, data })
+    }
+
+    fn name(&self) -> Option<String> {
+        self.action.and_then(|action| serde_json::from_str(action.get()).ok())
+    }
+}
+
+async fn handle(app: &App, connection: &Arc<Connection>, text: &str) -> Option<String> {
+    let request = match Request::parse(text) {
+        Ok(request) => request,
+        Err(error) => {
+            dispatch::tell_error(connection, None, &error);
+            return None;
+        }
+    };
+    let wants_ack = request.id.is_some();
+    let answer = match request.name() {
+        Some(name) => {
+            let data = match &request.data {
+                Payload::Nested(data) => data,
+                Payload::Flat(data) => &**data,
+            };
+            dispatch::answer(app, connection, &name, &[data], wants_ack).await
+        }
+        None => {
+            let error = Error::invalid("action", "must name an event");
+            dispatch::refuse(connection, None, &error, wants_ack)
+        }
+    };
+    Some(ack_frame(request.id?, &answer?))
+}
+
+fn ack_frame(id: &RawValue, data: &RawValue) -> String {
+    format!(r#"{{"event":"ack","id":{id},"data":{data}}}"#)
+}

@@ -1,0 +1,96 @@
+//! Who may do what in a room. Every event that names a room asks here.
+
+use crate::{
+    context::Context,
+    error::{Error, Result},
+    ids::{Id, Room, RoomKind},
+    store::{memberships::Membership, rooms::Visibility},
+    user::{Caller, User},
+};
+
+impl Context {
+    /// Notes that a JWT has proven a user's id: whoever only claimed it loses sessions and connections.
+    ///
+    /// # Errors
+    /// `INTERNAL` or `RATE_LIMITED` from the store.
+    pub async fn prove(&self, user: &User) -> Result<()> {
+        if !self.auth.learn(&user.id) {
+            return Ok(());
+        }
+        let before = self.store.identify(user).await?;
+        if before.is_some_and(|before| before.claimed && !before.proven) {
+            self.push.close_unverified(&user.id).await?;
+        }
+        Ok(())
+    }
+
+    /// Requires that the caller is in the room. A host knows this of its connections; else the store is read, consistently.
+    ///
+    /// # Errors
+    /// `NOT_FOUND` for a room that does not exist or is private, `FORBIDDEN` for a public one.
+    pub async fn require_member(&self, caller: &Caller, room: &Room) -> Result<()> {
+        if self.push.holds(&caller.connection, room) {
+            return Ok(());
+        }
+        let since = self.push.evictions();
+        self.membership(caller.user()?, room).await?;
+        self.subscribe(caller, std::slice::from_ref(room), since).await
+    }
+
+    /// The membership of a user in a room, read from the store.
+    ///
+    /// # Errors
+    /// As [`Context::require_member`].
+    pub async fn membership(&self, user: &User, room: &Room) -> Result<Membership> {
+        match self.store.membership(&user.id, room).await? {
+            Some(membership) => Ok(membership),
+            None => Err(self.refusal(room).await?),
+        }
+    }
+
+    /// What a caller who is not in the room is told: a private one looks as if it did not exist.
+    async fn refusal(&self, room: &Room) -> Result<Error> {
+        Ok(match self.store.room(room).await? {
+            Some(found) if found.visibility == Visibility::Public => {
+                Error::forbidden(format!("Not a member of this {}", room.kind().as_str()))
+            }
+            _ => Error::not_found(room.kind().as_str()),
+        })
+    }
+
+    /// Puts the caller's connection into rooms whose memberships were read after `since`
+    /// ([`crate::push::Push::evictions`]), and out again should a removal have come in between.
+    ///
+    /// # Errors
+    /// `INTERNAL` when memberships cannot be read again.
+    pub async fn subscribe(&self, caller: &Caller, rooms: &[Room], since: u64) -> Result<()> {
+        self.push.join(&caller.connection, rooms).await?;
+        match &caller.user {
+            Some(user) => self.evict_removed(&user.id, rooms, since).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Puts all of a user's connections into a room whose membership was written after `since`, as [`Context::subscribe`].
+    ///
+    /// # Errors
+    /// `INTERNAL` when the membership cannot be read again.
+    pub async fn admit(&self, user: &Id, room: &Room, since: u64) -> Result<()> {
+        let rooms = std::slice::from_ref(room);
+        self.push.admit(user, rooms).await?;
+        self.evict_removed(user, rooms, since).await
+    }
+
+    async fn evict_removed(&self, user: &Id, rooms: &[Room], since: u64) -> Result<()> {
+        if self.push.evictions() == since {
+            return Ok(());
+        }
+        for room in rooms {
+            let is_room = !matches!(room.kind(), RoomKind::User | RoomKind::Global);
+            if is_room && self.store.membership(user, room).await?.is_none() {
+                self.push.evict(user, std::slice::from_ref(room)).await?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,179 @@
+//! The table of events: declare, look up, decode, call, encode. Bad payloads and unknown names are answered here, for every transport.
+
+use std::{collections::BTreeMap, future::Future, pin::Pin};
+
+use garde::Validate;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+use crate::{
+    clock::Timestamp,
+    context::Context,
+    error::{Code, Error, Result},
+    limits::Limits,
+    user::Caller,
+};
+
+/// An event that clients send. The type is its payload.
+pub trait Event: DeserializeOwned + Validate<Context = Limits> + Send + 'static {
+    /// The name on the wire.
+    const NAME: &'static str;
+    /// Whether a connection may send it before it has an identity.
+    const OPEN: bool = false;
+    /// What a successful ack says besides `success: true`.
+    type Ack: Serialize;
+
+    /// Does what the event asks for.
+    fn handle(
+        self,
+        cx: &Context,
+        caller: &Caller,
+    ) -> impl Future<Output = Result<Self::Ack>> + Send;
+}
+
+/// The ack of an event that has nothing to say but that it succeeded.
+#[derive(Debug, Serialize)]
+pub struct Done {}
+
+/// An ack or an error, encoded.
+pub type Answer = Result<Box<RawValue>>;
+
+type Call = for<'a> fn(&'a Context, &'a Caller, &'a str) -> CallFuture<'a>;
+type CallFuture<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+struct Entry {
+    open: bool,
+    call: Call,
+}
+
+/// All events, by name.
+#[derive(Default)]
+pub struct Api {
+    events: BTreeMap<&'static str, Entry>,
+}
+
+impl Api {
+    /// Adds an event.
+    ///
+    /// # Panics
+    /// When two events have one name.
+    #[must_use]
+    pub fn on<E: Event>(self) -> Self {
+        self.on_as::<E>(E::NAME)
+    }
+
+    /// Adds an event under another name than its own.
+    ///
+    /// # Panics
+    /// When two events have one name.
+    #[must_use]
+    pub fn on_as<E: Event>(mut self, name: &'static str) -> Self {
+        let entry = Entry { open: E::OPEN, call: call::<E> };
+        assert!(self.events.insert(name, entry).is_none(), "two events named {name}");
+        self
+    }
+
+    /// The events' names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.events.keys().copied()
+    }
+
+    /// Answers one event. `arguments` are those the client sent with the name: an event takes exactly one.
+    ///
+    /// # Errors
+    /// Whatever the client is to be told; causes on our side are logged already.
+    pub async fn call(
+        &self,
+        cx: &Context,
+        caller: &Caller,
+        name: &str,
+        arguments: &[&RawValue],
+    ) -> Answer {
+        let answer = self.dispatch(cx, caller, name, arguments).await;
+        if let Err(error) = &answer {
+            error.log(name);
+        }
+        answer
+    }
+
+    async fn dispatch(
+        &self,
+        cx: &Context,
+        caller: &Caller,
+        name: &str,
+        arguments: &[&RawValue],
+    ) -> Answer {
+        let Some(entry) = self.events.get(name) else {
+            return Err(Error::new(Code::UnknownEvent, "Unknown event"));
+        };
+        if caller.expires.is_some_and(|expires| expires <= Timestamp::now()) {
+            return Err(Error::new(Code::Unauthorized, "Token expirado"));
+        }
+        if !entry.open {
+            caller.user()?;
+        }
+        let payload = match arguments {
+            [payload] => payload.get(),
+            [] => return Err(Error::invalid("", "a payload is required")),
+            _ => return Err(Error::invalid("", "exactly one payload is allowed")),
+        };
+        if payload.len() > cx.config.limits.frame_bytes {
+            return Err(too_large(cx.config.limits.frame_bytes));
+        }
+        (entry.call)(cx, caller, payload).await
+    }
+}
+
+/// The error for a frame or body over the limit.
+#[must_use]
+pub fn too_large(limit: usize) -> Error {
+    Error::new(Code::PayloadTooLarge, format!("At most {limit} bytes are read"))
+}
+
+fn call<'a, E: Event>(cx: &'a Context, caller: &'a Caller, payload: &'a str) -> CallFuture<'a> {
+    Box::pin(async move {
+        let event: E = decode(payload)?;
+        event.validate_with(&cx.config.limits)?;
+        encode(&event.handle(cx, caller).await?)
+    })
+}
+
+/// Reads a payload, naming the field that is wrong.
+///
+/// # Errors
+/// `INVALID_REQUEST` with the field and what is wrong with it.
+pub fn decode<T: DeserializeOwned>(payload: &str) -> Result<T> {
+    if !payload.trim_start().starts_with('{') {
+        return Err(Error::invalid("", "the payload must be an object"));
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(payload);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let message = error.inner().to_string();
+        let message = message.rsplit_once(" at line ").map_or(&*message, |(text, _)| text);
+        let missing = message.strip_prefix("missing field `").and_then(|m| m.split('`').next());
+        let path = error.path().to_string();
+        let field = match (path.as_str(), missing) {
+            (".", missing) => missing.unwrap_or_default().to_owned(),
+            (_, Some(missing)) => format!("{path}.{missing}"),
+            (_, None) => path,
+        };
+        Error::invalid(&field, message)
+    })
+}
+
+#[derive(Serialize)]
+struct Success<'a, T> {
+    success: bool,
+    #[serde(flatten)]
+    ack: &'a T,
+}
+
+fn encode<T: Serialize>(ack: &T) -> Answer {
+    Ok(serde_json::value::to_raw_value(&Success { success: true, ack })?)
+}
+
+/// The ack that tells a failure.
+#[must_use]
+pub fn encode_failure(error: &Error) -> Box<RawValue> {
+    serde_json::value::to_raw_value(&error.ack()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}

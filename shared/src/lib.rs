@@ -1,0 +1,20 @@
+//! What every function of Tertulia shares: the table of events, the store, who is calling, how to reach the others.
+//!
+//! This crate knows no event and no transport's library. A host gives it a [`push::Push`] and a [`later::Later`].
+
+pub mod access;
+pub mod api;
+pub mod auth;
+pub mod clock;
+pub mod config;
+pub mod context;
+pub mod engineio;
+pub mod error;
+pub mod ids;
+pub mod later;
+pub mod limits;
+pub mod log;
+pub mod push;
+pub mod signal;
+pub mod store;
+pub mod user;
