@@ -9,7 +9,10 @@ use shared::{
     error::Result,
     ids::{Id, Room},
     signal::{Frame, Signal},
-    store::notifications::Notification,
+    store::{
+        notifications::Notification,
+        users::{Presence, Status},
+    },
     user::{Caller, User, UserRef},
 };
 
@@ -59,11 +62,19 @@ pub async fn enter(cx: &Context, caller: &Caller) -> Result<()> {
     if user.verified && before.as_ref().is_some_and(|before| before.claimed && !before.proven) {
         cx.push.close_unverified(&user.id).await?;
     }
-    if before.is_none_or(|before| before.shown != shared::store::users::Status::Online) {
+    if before.is_none_or(|before| !is_shown_online(cx, &before)) {
         let status = presence::Change::online(user.id.clone());
         presence::announce(cx, status, &rooms, Some(&caller.connection)).await?;
     }
     Ok(())
+}
+
+/// Whether others believe that the user is online: told so, and a last connection that ended is not long ago.
+fn is_shown_online(cx: &Context, before: &Presence) -> bool {
+    let grace = cx.config.presence.grace.as_secs() + 1;
+    let within_grace = |seen: Timestamp| seen.plus_seconds(grace) > Timestamp::now();
+    before.shown == Status::Online
+        && (!before.connections.is_empty() || before.last_seen.is_some_and(within_grace))
 }
 
 /// What a connection is told first: `connected`, and its session if it has one.
@@ -74,7 +85,7 @@ pub fn greeting(caller: &Caller, session: Option<&str>) -> Result<Vec<Frame>> {
     let connected = Connected {
         message: "Conectado exitosamente",
         user: caller.user.as_ref().map(|user| user.reference()),
-        connection_id: caller.connection.public(),
+        connection_id: caller.connection.as_str(),
     };
     let mut frames = vec![Frame::of(&connected)?];
     if let (Some(session_id), Some(user)) = (session, &caller.user) {

@@ -116,11 +116,12 @@ impl EditMessage {
                 links: self.links.clone(),
             },
         );
-        let mut new = content.mentions.clone();
-        new.retain(|mention| !mentioned_before.contains(mention));
+        let told = mentions::resolve(cx, room, &editor, &mentioned_before).await?;
+        let mut mentioned = mentions::resolve(cx, room, &editor, &content.mentions).await?;
+        mentioned.retain(|user| !told.contains(user));
         Ok(Edit {
             store: cx.store.clone(),
-            mentioned: mentions::resolve(cx, room, &editor, &new).await?,
+            mentioned,
             editor,
             channel_id: self.channel_id.clone(),
             message_id: self.message_id.clone(),

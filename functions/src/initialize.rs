@@ -46,7 +46,6 @@ impl Event for Initialize {
             let name = self.sender_id.to_string();
             &connect::bind(cx, caller, shared::auth::claimed(self.sender_id, name)).await?
         } else {
-            caller.must_be(&self.sender_id)?;
             caller
         };
         let receiver = serde_json::to_value(&self.receiver_id)?;

@@ -27,7 +27,6 @@ pub(crate) const RECEIVER: &str = "receiver";
 #[garde(allow_unvalidated)]
 pub(crate) struct Message {
     receiver_id: Option<Id>,
-    sender_id: Option<Id>,
     #[serde(alias = "messageContent")]
     #[garde(custom(|text: &String, limits: &Limits| limits::text(text, limits)))]
     content: String,
@@ -61,9 +60,6 @@ impl Event for Message {
         if kept.is_null() {
             return Err(Error::new(Code::Unauthorized, "Client is not initialized")
                 .with_details(json!("Make sure you have performed the 'initialize' event")));
-        }
-        if let Some(sender) = &self.sender_id {
-            caller.must_be(sender)?;
         }
         let receiver = match self.receiver_id {
             Some(receiver) => receiver,

@@ -40,7 +40,7 @@ export function bubbles(list, { me, nameOf, repliesOf = () => undefined, act }) 
   };
 
   function create({ message }) {
-    const mine = message.author.id === me.id;
+    const mine = message.authorId === me.id;
     const tool = (action, label, extra = {}) =>
       el('button', { type: 'button', tabIndex: -1, ...extra, dataset: { action, ...extra.dataset } }, label);
     const tools = el('div', { className: 'tools', role: 'toolbar' });
@@ -56,7 +56,7 @@ export function bubbles(list, { me, nameOf, repliesOf = () => undefined, act }) 
     return el(
       'li',
       { className: mine ? 'message mine' : 'message', dataset: { messageId: message.id, seq: message.seq } },
-      avatar({ id: message.author.id, username: nameOf(message.author.id) }),
+      avatar({ id: message.authorId, username: nameOf(message.authorId) }),
       el(
         'div',
         { className: 'bubble' },
@@ -72,12 +72,12 @@ export function bubbles(list, { me, nameOf, repliesOf = () => undefined, act }) 
 
   function paint(element, { message, follows }) {
     const find = (selector) => element.querySelector(selector);
-    const name = nameOf(message.author.id);
+    const name = nameOf(message.authorId);
     const { short, long } = moment(message.createdAt);
     const gone = Boolean(message.deletedAt);
     element.classList.toggle('follows', follows);
     element.classList.toggle('gone', gone);
-    element.style.setProperty('--hue', hue(message.author.id));
+    element.style.setProperty('--hue', hue(message.authorId));
     say(find('.author'), name);
     say(find('time'), short);
     Object.assign(find('time'), { dateTime: message.createdAt ?? '', title: long });
@@ -117,7 +117,7 @@ export function bubbles(list, { me, nameOf, repliesOf = () => undefined, act }) 
 
 /** Whether two messages are one person's turn: then the second needs no name of its own. */
 const together = (first, second) =>
-  first?.author.id === second.author.id && Date.parse(second.createdAt) - Date.parse(first.createdAt) < TOGETHER_MS;
+  first?.authorId === second.authorId && Date.parse(second.createdAt) - Date.parse(first.createdAt) < TOGETHER_MS;
 
 function open(message, wanted) {
   const more = message.querySelector('.more');

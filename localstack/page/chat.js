@@ -1,6 +1,7 @@
 /** The channel: its history, what is written now, and the thread that is open beside it. */
 import { bubbles, pendingBubbles } from './bubbles.js';
 import { composer } from './composer.js';
+import { RequestError } from './connection.js';
 import { coalesce, part, say, stayAtEnd } from './dom.js';
 import { words } from './i18n.js';
 import { ChannelLog } from './log.js';
@@ -8,7 +9,7 @@ import { Messages } from './messages.js';
 import { Outbox } from './outbox.js';
 
 const PAGE = 50;
-const REPLAY = 200;
+const REPLAY = 500;
 const TYPING_MS = 7000;
 const LOGGED = ['new_message', 'message_edited', 'message_deleted', 'reaction_added', 'reaction_removed', 'thread_created', 'thread_updated'];
 
@@ -30,7 +31,9 @@ export function startChat({ connection, get, channelId, me, people, failed }) {
     },
     async replay(lastSeq) {
       const { channels } = await connection.request('sync_request', { channels: [{ channelId, lastSeq }], limit: REPLAY });
-      return channels[0];
+      const [page] = channels;
+      if (page.errorCode) throw new RequestError(page.errorCode);
+      return page;
     },
     restart() {
       messages.clear();
@@ -127,7 +130,7 @@ export function startChat({ connection, get, channelId, me, people, failed }) {
   part('earlier').addEventListener('click', async () => {
     const scroll = part('scroll');
     const fromEnd = scroll.scrollHeight - scroll.scrollTop;
-    const [{ id: before }] = messages.in();
+    const [{ seq: before }] = messages.in();
     part('earlier').hidden = !(await history({ before, limit: PAGE }).catch((error) => failed(error) ?? true));
     draw();
     queueMicrotask(() => (scroll.scrollTop = scroll.scrollHeight - fromEnd));
@@ -137,9 +140,11 @@ export function startChat({ connection, get, channelId, me, people, failed }) {
 
   // ---- coming in, and coming back
   async function load() {
-    const { channels } = await request('sync_request', {});
     part('earlier').hidden = !(await history({ limit: PAGE }));
-    if (log.seq === null) log.startAt(channels[0].lastSeq);
+    const [oldest] = messages.in();
+    // From there on the log is replayed: it has what history leaves out, the threads, and whatever came meanwhile.
+    if (log.seq === null) log.startAt(oldest ? oldest.seq - 1 : 0);
+    await log.catchUp();
     draw();
   }
 

@@ -2,7 +2,7 @@
  * A channel's log as one reader sees it: every entry once, in the order of `seq`, whatever was missed or came twice.
  *
  * `apply(entry)` gets each `{seq, event, data}` in turn. `replay(seq)` answers the entries after `seq` as `sync_request`
- * does. `restart()` is called when the server's log turns out to be another, shorter one.
+ * does. `restart()` is called when the server's log turns out to be another, shorter one; it has to start again.
  */
 export class ChannelLog {
   /** The last number applied; unknown until `startAt`. */
@@ -51,6 +51,7 @@ export class ChannelLog {
   #startOver() {
     this.seq = null;
     this.#early.clear();
+    this.#catchingUp = null;
     return this.#restart();
   }
 

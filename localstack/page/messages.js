@@ -14,8 +14,8 @@ export class Messages {
   }
 
   /** How many replies a message has, as far as is known; undefined where it has no thread. */
-  replies(message) {
-    return message.thread && (this.#replies.get(message.thread) ?? 0);
+  replies({ thread }) {
+    return thread && Math.max(this.#replies.get(thread) ?? 0, this.in(thread).length);
   }
 
   clear() {
@@ -36,7 +36,7 @@ export class Messages {
     const message = this.#byId.get(data.messageId ?? data.parentMessageId);
     switch (event) {
       case 'new_message':
-        return this.remember([data]);
+        return this.remember([{ ...data.message, author: data.author }]);
       case 'thread_updated':
         return this.#replies.set(data.threadId, data.replyCount);
     }
@@ -61,18 +61,13 @@ export class Messages {
   }
 }
 
-/** A message as broadcast or as read from history: `{message, author, seq}` → one flat object. */
-function flatten({ message, author, seq }) {
-  const reactions = Object.entries(message.reactions ?? {});
+/** What the page needs of a message on the wire. */
+function flatten({ id, seq, threadId, authorId, content, createdAt, editedAt, deletedAt, reactions }) {
+  const users = Object.entries(reactions).map(([emoji, users]) => [emoji, new Set(users.map(String))]);
   return {
-    id: message.id,
-    seq: message.seq ?? seq,
-    threadId: message.threadId,
-    author: { id: String(message.authorId), username: author?.username },
-    text: message.content?.text ?? '',
-    createdAt: message.createdAt,
-    editedAt: message.editedAt,
-    deletedAt: message.deletedAt,
-    reactions: new Map(reactions.map(([emoji, users]) => [emoji, new Set(users.map(String))])),
+    id, seq, threadId, createdAt, editedAt, deletedAt,
+    authorId: String(authorId),
+    text: content.text,
+    reactions: new Map(users),
   };
 }

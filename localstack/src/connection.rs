@@ -10,20 +10,21 @@ use std::{
 };
 
 use axum::extract::ws::Utf8Bytes;
+use engineioxide::{DisconnectReason, Str, TransportType};
 use parking_lot::Mutex;
 use serde_json::Value;
 use shared::{
     clock::Timestamp,
+    engineio::{NAMESPACES, disconnect_packet, event_packet},
     ids::Room,
     limits::{Limiter, Limits},
     push::{ConnectionInfo, Delivery},
     signal::Frame,
     user::{Caller, ConnectionId, User},
 };
-use socketioxide::{SendError, SocketError, TransportType, adapter::LocalAdapter, socket::Socket};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
-use crate::listener::Cut;
+use crate::{listener::Cut, socketio::Socket};
 
 /// What a plain WebSocket's task is told to do.
 pub(crate) enum Outgoing {
@@ -33,23 +34,29 @@ pub(crate) enum Outgoing {
 
 /// Where frames for a connection go.
 pub(crate) enum Outbox {
-    SocketIo { socket: Weak<Socket<LocalAdapter>>, namespace: &'static str },
-    Plain(mpsc::Sender<Outgoing>),
+    SocketIo { socket: Weak<Socket>, namespace: &'static str },
+    Plain { outgoing: mpsc::Sender<Outgoing>, cut: Cut },
 }
 
 /// A frame on its way to many: each wire form is made once, when the first connection needs it.
 pub(crate) struct Wire<'a> {
     frame: &'a Frame,
     plain: OnceCell<Utf8Bytes>,
+    packets: [OnceCell<Str>; NAMESPACES.len()],
 }
 
 impl<'a> Wire<'a> {
     pub(crate) fn new(frame: &'a Frame) -> Self {
-        Self { frame, plain: OnceCell::new() }
+        Self { frame, plain: OnceCell::new(), packets: Default::default() }
     }
 
     fn plain(&self) -> Utf8Bytes {
         self.plain.get_or_init(|| self.frame.plain().into()).clone()
+    }
+
+    fn packet(&self, namespace: &'static str) -> Str {
+        let index = NAMESPACES.iter().position(|known| *known == namespace).unwrap_or(0);
+        self.packets[index].get_or_init(|| event_packet(namespace, self.frame).into()).clone()
     }
 }
 
@@ -67,7 +74,6 @@ pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) limiter: Option<Limiter>,
     outbox: Outbox,
-    cut: Mutex<Option<Cut>>,
     closing: AtomicBool,
     connected_at: Timestamp,
     last_activity: AtomicI64,
@@ -87,7 +93,6 @@ impl Connection {
             id,
             limiter: Limiter::new(limits),
             outbox,
-            cut: Mutex::default(),
             closing: AtomicBool::new(false),
             connected_at,
             last_activity: AtomicI64::new(connected_at.millis()),
@@ -122,7 +127,7 @@ impl Connection {
     pub(crate) fn is_dead(&self) -> bool {
         match &self.outbox {
             Outbox::SocketIo { socket, .. } => socket.strong_count() == 0,
-            Outbox::Plain(outgoing) => outgoing.is_closed(),
+            Outbox::Plain { outgoing, .. } => outgoing.is_closed(),
         }
     }
 
@@ -165,31 +170,23 @@ impl Connection {
         self.state.lock().kept.get(name).cloned().unwrap_or_default()
     }
 
-    /// The network connection below, once it is known, so that it can be cut.
-    pub(crate) fn runs_over(&self, cut: Cut) {
-        *self.cut.lock() = Some(cut);
-    }
-
     /// Queues a frame. A reader whose queue is full misses volatile frames, and is cut off at any other.
     pub(crate) fn send(&self, wire: &Wire<'_>) -> Delivery {
         if self.closing.load(Ordering::Relaxed) {
             return Delivery::Gone;
         }
         let queued = match &self.outbox {
-            Outbox::SocketIo { socket, .. } => socket.upgrade().map_or(Queued::Gone, |socket| {
-                queued(&socket.emit(&wire.frame.event, &wire.frame.data))
-            }),
-            Outbox::Plain(outgoing) => {
+            Outbox::SocketIo { socket, namespace } => match socket.upgrade() {
+                Some(socket) => queued(&socket.emit(wire.packet(namespace))),
+                None => Queued::Gone,
+            },
+            Outbox::Plain { outgoing, .. } => {
                 // Half of the queue is kept for what must not be lost.
                 let volatile = wire.frame.volatile;
                 if volatile && outgoing.capacity() * 2 < outgoing.max_capacity() {
                     Queued::Full
                 } else {
-                    match outgoing.try_send(Outgoing::Frame(wire.plain())) {
-                        Ok(()) => Queued::Yes,
-                        Err(mpsc::error::TrySendError::Full(_)) => Queued::Full,
-                        Err(mpsc::error::TrySendError::Closed(_)) => Queued::Gone,
-                    }
+                    queued(&outgoing.try_send(Outgoing::Frame(wire.plain())))
                 }
             }
         };
@@ -209,14 +206,14 @@ impl Connection {
     pub(crate) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
         match &self.outbox {
-            Outbox::SocketIo { socket, .. } => {
+            Outbox::SocketIo { socket, namespace } => {
                 if let Some(socket) = socket.upgrade()
-                    && socket.disconnect().is_err()
+                    && socket.emit(disconnect_packet(namespace)).is_err()
                 {
                     self.cut();
                 }
             }
-            Outbox::Plain(outgoing) => {
+            Outbox::Plain { outgoing, .. } => {
                 if outgoing.try_send(Outgoing::Close).is_err() {
                     self.cut();
                 }
@@ -224,19 +221,29 @@ impl Connection {
         }
     }
 
+    /// Ends the transport connection after what is queued, so that the client comes back, to another host or later.
+    pub(crate) fn go_away(&self) {
+        match &self.outbox {
+            Outbox::SocketIo { socket, .. } => {
+                if let Some(socket) = socket.upgrade() {
+                    socket.close(DisconnectReason::ClosingServer);
+                }
+            }
+            Outbox::Plain { .. } => self.close(),
+        }
+    }
+
     /// Ends the connection at once, whatever is queued. The client takes it for a network failure and comes back.
     pub(crate) fn cut(&self) {
         self.closing.store(true, Ordering::Relaxed);
-        match self.cut.lock().take() {
-            Some(cut) => cut.now(),
-            None => {
-                // Long polling has no connection of its own.
-                if let Outbox::SocketIo { socket, .. } = &self.outbox
-                    && let Some(socket) = socket.upgrade()
-                {
-                    let _ = socket.disconnect();
+        match &self.outbox {
+            Outbox::SocketIo { socket, .. } => {
+                if let Some(socket) = socket.upgrade() {
+                    socket.close(DisconnectReason::TransportError);
+                    socket.data.cut();
                 }
             }
+            Outbox::Plain { cut, .. } => cut.now(),
         }
     }
 
@@ -252,11 +259,10 @@ impl Connection {
                     .is_some_and(|socket| socket.transport_type() == TransportType::Polling);
                 (if polling { "polling" } else { "websocket" }, Some(*namespace))
             }
-            Outbox::Plain(_) => ("plain", None),
+            Outbox::Plain { .. } => ("plain", None),
         };
         ConnectionInfo {
-            cursor: self.id.as_str().to_owned(),
-            connection_id: self.id.public().to_owned(),
+            connection_id: self.id.as_str().to_owned(),
             user_id: state.user.as_ref().map(|user| user.id.clone()),
             username: state.user.as_ref().map(|user| user.username.clone()),
             transport,
@@ -274,10 +280,10 @@ enum Queued {
     Gone,
 }
 
-fn queued(sent: &Result<(), SendError>) -> Queued {
+fn queued<T>(sent: &Result<(), TrySendError<T>>) -> Queued {
     match sent {
         Ok(()) => Queued::Yes,
-        Err(SendError::Socket(SocketError::InternalChannelFull)) => Queued::Full,
-        Err(_) => Queued::Gone,
+        Err(TrySendError::Full(_)) => Queued::Full,
+        Err(TrySendError::Closed(_)) => Queued::Gone,
     }
 }

@@ -18,7 +18,7 @@ use std::{
     io,
     ops::Deref,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -44,6 +44,7 @@ use self::{
     listener::{Cut, CuttableListener},
     network::Origins,
     push::Hub,
+    socketio::Socket,
 };
 pub use self::{
     secret::{development_secret, is_development},
@@ -65,8 +66,8 @@ pub struct Parts {
     pub(crate) hub: Arc<Hub>,
     /// Events being handled.
     pub(crate) tasks: TaskTracker,
-    /// The network connections of upgraded Socket.IO sessions.
-    pub(crate) upgrades: Mutex<HashMap<String, Cut>>,
+    /// The Socket.IO sockets, by the engine's id.
+    pub(crate) sockets: Mutex<HashMap<String, Weak<Socket>>>,
     engine: Option<Engine>,
     draining: AtomicBool,
 }
@@ -109,7 +110,6 @@ impl App {
             error.log("disconnect");
         }
         self.hub.remove(&connection.id);
-        network::forget(self, &connection.id);
     }
 
     /// Serves until `shutdown`, then refuses what is new, finishes what was accepted, and returns within 10 s.
@@ -121,9 +121,8 @@ impl App {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        let (socketio, io) = socketio::layer(&self);
-        let router =
-            self.router(Origins::new(&self.cx.config.origins, listener.local_addr()?), socketio);
+        let origins = Origins::new(&self.cx.config.origins, listener.local_addr()?);
+        let router = self.router(origins);
         let service = router.into_make_service_with_connect_info::<Cut>();
         let watch = tokio::spawn(watch(self.clone()));
         let leases = tokio::spawn(start::keep_lease(self.clone()));
@@ -137,34 +136,33 @@ impl App {
         shutdown.await;
         app.draining.store(true, Ordering::Relaxed);
         let _ = stopped.send(());
-        app.drain(io).await;
+        app.drain().await;
         watch.abort();
         leases.abort();
         serve.abort();
         Ok(())
     }
 
-    fn router(&self, origins: Origins, socketio: socketioxide::layer::SocketIoLayer) -> Router {
+    fn router(&self, origins: Origins) -> Router {
         let cors = origins.cors();
         page::router()
             .route("/ws", get(websocket::upgrade))
             .with_state(self.clone())
             .merge(functions::rest::router(self.cx.clone(), Arc::clone(&self.api)))
-            .layer(socketio)
+            .layer(socketio::layer(self))
             .layer(middleware::from_fn_with_state(self.clone(), network::watch_upgrades))
             .layer(middleware::from_fn_with_state(origins, network::check_origin))
             .layer(cors)
             .layer(CatchPanicLayer::new())
     }
 
-    async fn drain(&self, io: socketioxide::SocketIo) {
+    async fn drain(&self) {
         let drained = async {
             self.tasks.close();
             self.tasks.wait().await;
             for connection in self.hub.all() {
-                connection.close();
+                connection.go_away();
             }
-            io.close().await;
             while !self.hub.all().is_empty() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }

@@ -29,12 +29,14 @@ pub(crate) struct Cut(Arc<State>);
 struct State {
     cut: AtomicBool,
     reader: AtomicWaker,
+    writer: AtomicWaker,
 }
 
 impl Cut {
     pub(crate) fn now(&self) {
         self.0.cut.store(true, Ordering::Release);
         self.0.reader.wake();
+        self.0.writer.wake();
     }
 
     fn is_cut(&self) -> bool {
@@ -68,7 +70,7 @@ impl Connected<IncomingStream<'_, CuttableListener>> for Cut {
     }
 }
 
-/// A TCP stream that reads its end once it is cut.
+/// A TCP stream that ends for its reader, and fails for its writer, once it is cut.
 pub(crate) struct CuttableStream {
     stream: TcpStream,
     cut: Cut,
@@ -94,6 +96,7 @@ impl AsyncWrite for CuttableStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.cut.0.writer.register(cx.waker());
         if self.cut.is_cut() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
@@ -105,6 +108,7 @@ impl AsyncWrite for CuttableStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.cut.0.writer.register(cx.waker());
         if self.cut.is_cut() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }

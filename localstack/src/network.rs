@@ -1,15 +1,15 @@
 //! What comes before any transport: origins, cross-origin answers, and which network connection carries whom.
 
-use std::{collections::HashMap, net::SocketAddr};
+use std::{collections::HashMap, net::SocketAddr, sync::Weak};
 
 use axum::{
     extract::{ConnectInfo, Query, Request, State},
-    http::{HeaderValue, Method, StatusCode, Uri, header, request::Parts},
+    http::{HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use functions::rest::Problem;
-use shared::{engineio::NAMESPACES, error::Error, user::ConnectionId};
+use shared::error::Error;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::{App, listener::Cut};
@@ -88,32 +88,10 @@ pub(crate) async fn watch_upgrades(
     if let Some(sid) = sid
         && query(request.uri(), "transport").as_deref() == Some("websocket")
     {
-        for namespace in NAMESPACES {
-            if let Some(connection) = app.hub.get(&ConnectionId::in_namespace(&sid, namespace)) {
-                connection.runs_over(cut.clone());
-            }
+        let socket = app.sockets.lock().get(&sid).and_then(Weak::upgrade);
+        if let Some(socket) = socket {
+            socket.data.runs_over(cut);
         }
-        app.upgrades.lock().insert(sid, cut);
     }
     next.run(request).await
-}
-
-/// The network connection of a Socket.IO session: that of its upgrade, or of its first request if that was a websocket.
-pub(crate) fn of(app: &App, sid: &str, parts: &Parts) -> Option<Cut> {
-    if let Some(cut) = app.upgrades.lock().get(sid) {
-        return Some(cut.clone());
-    }
-    let info = parts.extensions.get::<ConnectInfo<Cut>>()?;
-    let websocket = query(&parts.uri, "transport").as_deref() == Some("websocket");
-    websocket.then(|| info.0.clone())
-}
-
-/// Forgets which network connection a session used, once its last namespace is gone.
-pub(crate) fn forget(app: &App, id: &ConnectionId) {
-    let sid = id.public();
-    let left =
-        NAMESPACES.iter().any(|ns| app.hub.get(&ConnectionId::in_namespace(sid, ns)).is_some());
-    if !left {
-        app.upgrades.lock().remove(sid);
-    }
 }

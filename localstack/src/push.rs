@@ -106,7 +106,7 @@ fn remove_member(rooms: &mut HashMap<Room, Members>, room: &Room, id: &Connectio
 fn left_out(connection: &Connection, audience: &Audience<'_>) -> bool {
     let id = &connection.id;
     audience.except == Some(id)
-        || audience.except_connections.iter().any(|except| except == id.public())
+        || audience.except_connections.iter().any(|except| except == id.as_str())
         || (!audience.except_users.is_empty()
             && connection.user().is_some_and(|user| audience.except_users.contains(&user.id)))
 }

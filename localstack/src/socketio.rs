@@ -1,146 +1,101 @@
-//! Socket.IO: admitted in the middleware, so that all a client may rely on is there before it learns that it is
-//! connected; events taken in the extractor, the only place that sees them in the order in which they came.
+//! Socket.IO over engineioxide, the engine of socketioxide. The protocol above it is `shared::engineio`, the same
+//! that the cloud speaks: events stay in order, a broadcast is encoded once for all sockets of a namespace, and no
+//! packet, however wrong, goes without an answer or ends the connection.
 
-use std::{collections::VecDeque, convert::Infallible, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
-use axum::http::request::Parts;
+use axum::{body::Bytes, extract::ConnectInfo, http::request::Parts};
+use engineioxide::{
+    DisconnectReason, Str, TransportType, config::EngineIoConfig, handler::EngineIoHandler,
+    layer::EngineIoLayer,
+};
 use parking_lot::Mutex;
 use serde_json::{Value, value::RawValue};
 use shared::{
     api::too_large,
     auth::{Admitted, Credentials},
-    engineio::NAMESPACES,
-    error::{Code, Error},
+    engineio::{Kind, NAMESPACES, Packet, ack_packet, connect_error_packet, connect_packet},
+    error::{Code, Error, Result},
     ids::Room,
     user::ConnectionId,
 };
-use socketioxide::{
-    SocketIo,
-    adapter::LocalAdapter,
-    extract::{AckSender, SocketRef, TryData},
-    handler::{ConnectHandler, FromConnectParts, FromMessage, FromMessageParts, Value as Packet},
-    layer::SocketIoLayer,
-    socket::Socket,
-};
+use uuid::Uuid;
 
 use crate::{
     App,
     connection::{Connection, Outbox, Wire},
-    dispatch, network,
+    dispatch,
+    listener::Cut,
+    network,
 };
 
 /// Packets queued for one socket. A reader that falls further behind is cut off.
 const QUEUED_PACKETS: usize = 1024;
-/// Events of one socket that wait for the one being handled.
+/// Events of one connection that wait for the one being handled.
 const WAITING_EVENTS: usize = 256;
 /// The transport reads up to this many times the frame limit, so that a frame over it gets an answer.
 const READ_FACTOR: usize = 16;
 const PING_INTERVAL: Duration = Duration::from_secs(25);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a socket may stay in no namespace.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The layer that serves `/socket.io/`, and the handle to close it.
-pub(crate) fn layer(app: &App) -> (SocketIoLayer, SocketIo) {
+/// A socket of the engine: one transport connection.
+pub(crate) type Socket = engineioxide::Socket<Session>;
+
+/// The layer that serves `/socket.io/`.
+pub(crate) fn layer(app: &App) -> EngineIoLayer<Handler> {
     let read = app.cx.config.limits.frame_bytes * READ_FACTOR;
-    let (layer, io) = SocketIo::builder()
+    let config = EngineIoConfig::builder()
+        .req_path("/socket.io")
         .max_buffer_size(QUEUED_PACKETS)
         .max_payload(read as u64)
         .ws_max_message_size(read)
         .ws_max_frame_size(read)
-        .ws_read_buffer_size(4096)
         .ping_interval(PING_INTERVAL)
         .ping_timeout(PING_TIMEOUT)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .build_layer();
-    for namespace in NAMESPACES {
-        let app = app.clone();
-        let admit = move |handshake: Handshake, TryData(auth): TryData<Value>| {
-            admit(app.clone(), handshake, auth.unwrap_or_default(), namespace)
-        };
-        io.ns(namespace, welcome.with(admit));
+        .build();
+    EngineIoLayer::from_config(Arc::new(Handler(app.clone())), config)
+}
+
+/// What a socket carries: the namespaces it is in, and the network connection below a websocket.
+#[derive(Default)]
+pub(crate) struct Session {
+    namespaces: Mutex<Namespaces>,
+    network: Mutex<Option<Cut>>,
+}
+
+impl Session {
+    /// Notes which network connection the websocket uses.
+    pub(crate) fn runs_over(&self, network: Cut) {
+        *self.network.lock() = Some(network);
     }
-    (layer, io)
-}
 
-/// What a client came with.
-struct Handshake {
-    socket: Arc<Socket<LocalAdapter>>,
-}
-
-impl FromConnectParts<LocalAdapter> for Handshake {
-    type Error = Infallible;
-
-    fn from_connect_parts(
-        socket: &Arc<Socket<LocalAdapter>>,
-        _: &Option<Packet>,
-    ) -> Result<Self, Infallible> {
-        Ok(Self { socket: Arc::clone(socket) })
+    /// Cuts the network connection: the writer of a reader that takes nothing would wait for ever.
+    pub(crate) fn cut(&self) {
+        if let Some(network) = self.network.lock().take() {
+            network.now();
+        }
     }
 }
 
-/// A refusal as the client reads it: socketioxide carries the text, and nothing else.
-struct Refused(Error);
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.message())
-    }
+#[derive(Default)]
+struct Namespaces {
+    entered: HashMap<&'static str, Arc<Entered>>,
+    /// Those that are being entered: a second CONNECT meanwhile is ignored.
+    entering: Vec<&'static str>,
+    ended: bool,
 }
 
-impl From<Error> for Refused {
-    fn from(error: Error) -> Self {
-        error.log("connect");
-        Self(error)
-    }
-}
-
-async fn admit(
-    app: App,
-    handshake: Handshake,
-    auth: Value,
-    namespace: &'static str,
-) -> Result<(), Refused> {
-    let socket = handshake.socket;
-    if app.is_draining() {
-        return Err(Error::new(Code::Internal, "The server is going down").into());
-    }
-    let credentials = credentials(socket.req_parts(), auth);
-    let admitted = app.cx.auth.admit(&app.cx.store, &credentials).await?;
-    let outbox = Outbox::SocketIo { socket: Arc::downgrade(&socket), namespace };
-    let id = ConnectionId::in_namespace(socket.id.as_str(), namespace);
-    let Admitted { user, expires, session } = admitted;
-    let limits = &app.cx.config.limits;
-    let connection = Arc::new(Connection::new(id, outbox, user, expires, limits));
-    if let Some(cut) = network::of(&app, socket.id.as_str(), socket.req_parts()) {
-        connection.runs_over(cut);
-    }
-    let lobby = (namespace == "/").then(Room::lobby);
-    app.open(&connection, lobby).await?;
-    socket.extensions.insert(Arc::new(Held {
-        app: app.clone(),
-        connection: Arc::clone(&connection),
-        session,
-        inbox: Mutex::default(),
-    }));
-    socket.on_fallback(async |_: Taken| {});
-    socket.on_disconnect(async move |_: SocketRef| app.closed(&connection).await);
-    Ok(())
-}
-
-fn credentials(parts: &Parts, auth: Value) -> Credentials {
-    let header = parts.headers.get("authorization").and_then(|value| value.to_str().ok());
-    Credentials {
-        header: header.map(str::to_owned),
-        auth,
-        query: network::query(&parts.uri, "token"),
-    }
-}
-
-/// What a socket carries: its connection, and the events that wait.
-struct Held {
-    app: App,
+/// A connection, and its events that wait.
+struct Entered {
     connection: Arc<Connection>,
-    session: Option<String>,
+    namespace: &'static str,
     inbox: Mutex<Inbox>,
 }
 
@@ -151,124 +106,255 @@ struct Inbox {
 }
 
 struct Incoming {
-    text: String,
-    ack: Option<AckSender>,
+    json: String,
+    ack: Option<u64>,
 }
 
-fn held(socket: &Socket<LocalAdapter>) -> Option<Arc<Held>> {
-    socket.extensions.get::<Arc<Held>>()
+/// What the engine calls.
+#[derive(Clone)]
+pub(crate) struct Handler(App);
+
+impl fmt::Debug for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Handler")
+    }
 }
 
-/// The greeting is queued here, right behind the CONNECT packet and before any answer.
-struct Greeted(Option<Arc<Held>>);
+impl EngineIoHandler for Handler {
+    type Data = Session;
 
-impl FromConnectParts<LocalAdapter> for Greeted {
-    type Error = Infallible;
+    fn on_connect(self: Arc<Self>, socket: Arc<Socket>) {
+        if socket.transport_type() == TransportType::Websocket
+            && let Some(ConnectInfo(network)) = socket.req_parts.extensions.get()
+        {
+            socket.data.runs_over(Cut::clone(network));
+        }
+        let socket = Arc::downgrade(&socket);
+        if let Some(known) = socket.upgrade() {
+            self.0.sockets.lock().insert(known.id.to_string(), Weak::clone(&socket));
+        }
+        tokio::spawn(async move {
+            tokio::time::sleep(CONNECT_TIMEOUT).await;
+            if let Some(socket) = socket.upgrade()
+                && socket.data.namespaces.lock().entered.is_empty()
+            {
+                socket.close(DisconnectReason::TransportClose);
+            }
+        });
+    }
 
-    fn from_connect_parts(
-        socket: &Arc<Socket<LocalAdapter>>,
-        _: &Option<Packet>,
-    ) -> Result<Self, Infallible> {
-        let held = held(socket);
-        if let Some(held) = &held {
-            let caller = held.connection.caller(false);
-            match functions::connect::greeting(&caller, held.session.as_deref()) {
-                Ok(frames) => frames.iter().for_each(|frame| {
-                    held.connection.send(&Wire::new(frame));
-                }),
-                Err(error) => error.log("connect"),
+    fn on_disconnect(&self, socket: Arc<Socket>, _: DisconnectReason) {
+        let mut namespaces = socket.data.namespaces.lock();
+        namespaces.ended = true;
+        for (_, entered) in namespaces.entered.drain() {
+            let app = self.0.clone();
+            tokio::spawn(async move { app.closed(&entered.connection).await });
+        }
+        self.0.sockets.lock().remove(socket.id.as_str());
+    }
+
+    fn on_message(self: &Arc<Self>, text: Str, socket: Arc<Socket>) {
+        let app = &self.0;
+        let Some(packet) = Packet::parse(&text) else {
+            return refuse_packet(&socket, "/", &Error::invalid("", "this is no Socket.IO packet"));
+        };
+        let namespace = NAMESPACES.into_iter().find(|served| *served == packet.namespace);
+        let Some(namespace) = namespace else {
+            let error = Error::new(Code::NotFound, "Invalid namespace");
+            return emit(&socket, connect_error_packet(packet.namespace, &error));
+        };
+        match packet.kind {
+            Kind::Connect => self.connect(&socket, namespace, packet.json),
+            Kind::Disconnect => {
+                let left = socket.data.namespaces.lock().entered.remove(namespace);
+                if let Some(left) = left {
+                    let app = app.clone();
+                    tokio::spawn(async move { app.closed(&left.connection).await });
+                }
+            }
+            // We ask for no answers, so none is waited for.
+            Kind::Ack | Kind::BinaryAck => {}
+            Kind::Event | Kind::BinaryEvent => {
+                let entered = socket.data.namespaces.lock().entered.get(namespace).cloned();
+                match entered {
+                    Some(entered) => take(app, &socket, &entered, &packet),
+                    None => {
+                        let error =
+                            Error::new(Code::Unauthorized, "Connect to the namespace first");
+                        emit(&socket, connect_error_packet(namespace, &error));
+                    }
+                }
             }
         }
-        Ok(Self(held))
     }
+
+    /// Attachments: the packet that announced them was refused already.
+    fn on_binary(self: &Arc<Self>, _: Bytes, _: Arc<Socket>) {}
 }
 
-async fn welcome(Greeted(held): Greeted) {
-    let Some(held) = held else { return };
-    let caller = held.connection.caller(false);
-    if let Err(error) = functions::connect::deliver_waiting(&held.app.cx, &caller).await {
-        error.log("connect");
-    }
-}
-
-/// An event, put into the socket's queue.
-struct Taken;
-
-impl FromMessage<LocalAdapter> for Taken {
-    type Error = Infallible;
-
-    fn from_message(
-        socket: Arc<Socket<LocalAdapter>>,
-        mut packet: Packet,
-        ack_id: Option<i64>,
-    ) -> Result<Self, Infallible> {
-        let ack =
-            ack_id.and_then(|_| AckSender::from_message_parts(&socket, &mut packet, &ack_id).ok());
-        if let Some(held) = held(&socket) {
-            take(&held, packet, ack);
+impl Handler {
+    fn connect(self: &Arc<Self>, socket: &Arc<Socket>, namespace: &'static str, auth: &str) {
+        let mut namespaces = socket.data.namespaces.lock();
+        if namespaces.entering.contains(&namespace) || namespaces.entered.contains_key(namespace) {
+            return;
         }
-        Ok(Self)
+        namespaces.entering.push(namespace);
+        drop(namespaces);
+        let auth: Value = serde_json::from_str(auth).unwrap_or_default();
+        let (app, socket) = (self.0.clone(), Arc::clone(socket));
+        tokio::spawn(async move {
+            if let Err(error) = enter(&app, &socket, namespace, auth).await {
+                error.log("connect");
+                emit(&socket, connect_error_packet(namespace, &error));
+            }
+            socket.data.namespaces.lock().entering.retain(|entering| *entering != namespace);
+        });
     }
 }
 
-fn take(held: &Arc<Held>, packet: Packet, ack: Option<AckSender>) {
-    let refuse = |error: &Error, ack: Option<AckSender>| {
-        let refusal = dispatch::refuse(&held.connection, None, error, ack.is_some());
-        send_ack(ack, refusal);
+/// Admits a client to a namespace. All that it may rely on is there before it learns that it is connected.
+async fn enter(
+    app: &App,
+    socket: &Arc<Socket>,
+    namespace: &'static str,
+    auth: Value,
+) -> Result<()> {
+    if app.is_draining() {
+        return Err(Error::new(Code::Internal, "The server is going down"));
+    }
+    let credentials = credentials(&socket.req_parts, auth);
+    let Admitted { user, expires, session } =
+        app.cx.auth.admit(&app.cx.store, &credentials).await?;
+    let sid = Uuid::new_v4().simple().to_string();
+    let outbox = Outbox::SocketIo { socket: Arc::downgrade(socket), namespace };
+    let limits = &app.cx.config.limits;
+    let id = ConnectionId::new(&sid);
+    let connection = Arc::new(Connection::new(id, outbox, user, expires, limits));
+    let lobby = (namespace == "/").then(Room::lobby);
+    app.open(&connection, lobby).await?;
+    let caller = connection.caller(false);
+    let greeting = functions::connect::greeting(&caller, session.as_deref())?;
+    let entered = Entered { connection, namespace, inbox: Mutex::default() };
+    let connection = Arc::clone(&entered.connection);
+    let ended = {
+        let mut namespaces = socket.data.namespaces.lock();
+        if !namespaces.ended {
+            // Under the lock, so that no event of the client comes before it.
+            emit(socket, connect_packet(namespace, &sid));
+            for frame in &greeting {
+                connection.send(&Wire::new(frame));
+            }
+            namespaces.entered.insert(namespace, Arc::new(entered));
+        }
+        namespaces.ended
     };
-    if let Err(error) = dispatch::count(&held.connection) {
-        return refuse(&error, ack);
+    if ended {
+        app.closed(&connection).await;
+        return Ok(());
     }
-    let limit = held.app.cx.config.limits.frame_bytes;
-    let text = match packet {
-        Packet::Str(text, binary) if binary.as_ref().is_none_or(VecDeque::is_empty) => text,
-        _ => return refuse(&Error::invalid("", "binary data is not accepted"), ack),
+    functions::connect::deliver_waiting(&app.cx, &caller).await.unwrap_or_else(|error| {
+        // The client is connected; what waits stays, and comes at the next connection.
+        error.log("connect");
+    });
+    Ok(())
+}
+
+fn credentials(parts: &Parts, auth: Value) -> Credentials {
+    let header = parts.headers.get("authorization").and_then(|value| value.to_str().ok());
+    let query = network::query(&parts.uri, "token");
+    Credentials { header: header.map(str::to_owned), auth, query }
+}
+
+/// Puts an event into the connection's queue, or refuses it at once.
+fn take(app: &App, socket: &Arc<Socket>, entered: &Arc<Entered>, packet: &Packet<'_>) {
+    let limit = app.cx.config.limits.frame_bytes;
+    let refused = if let Err(error) = dispatch::count(&entered.connection) {
+        Some(error)
+    } else if packet.json.len() > limit {
+        Some(too_large(limit))
+    } else if packet.kind == Kind::BinaryEvent {
+        Some(Error::invalid("", "binary data is not accepted"))
+    } else if entered.inbox.lock().waiting.len() >= WAITING_EVENTS {
+        Some(Error::rate_limited(1000))
+    } else {
+        None
     };
-    if text.len() > limit {
-        return refuse(&too_large(limit), ack);
+    if let Some(error) = refused {
+        let name = event_name(packet.json);
+        let connection = &entered.connection;
+        let refusal = dispatch::refuse(connection, name.as_deref(), &error, packet.id.is_some());
+        return send_ack(socket, entered.namespace, packet.id, refusal);
     }
-    let mut inbox = held.inbox.lock();
-    if inbox.waiting.len() >= WAITING_EVENTS {
-        drop(inbox);
-        return refuse(&Error::rate_limited(1000), ack);
-    }
-    inbox.waiting.push_back(Incoming { text: text.to_string(), ack });
+    let mut inbox = entered.inbox.lock();
+    inbox.waiting.push_back(Incoming { json: packet.json.to_owned(), ack: packet.id });
     if !std::mem::replace(&mut inbox.busy, true) {
-        held.app.tasks.spawn(work(Arc::clone(held)));
+        let work = work(app.clone(), Arc::downgrade(socket), Arc::clone(entered));
+        app.tasks.spawn(work);
     }
 }
 
-/// Handles a socket's events one after the other, until none waits.
-async fn work(held: Arc<Held>) {
+/// Handles a connection's events one after the other, until none waits.
+async fn work(app: App, socket: Weak<Socket>, entered: Arc<Entered>) {
     loop {
         let incoming = {
-            let mut inbox = held.inbox.lock();
+            let mut inbox = entered.inbox.lock();
             let next = inbox.waiting.pop_front();
             inbox.busy = next.is_some();
             next
         };
-        let Some(Incoming { text, ack }) = incoming else { return };
-        let answer = handle(&held, &text, ack.is_some()).await;
-        send_ack(ack, answer);
+        let Some(Incoming { json, ack }) = incoming else { return };
+        let answer = handle(&app, &entered.connection, &json, ack.is_some()).await;
+        if let Some(socket) = socket.upgrade() {
+            send_ack(&socket, entered.namespace, ack, answer);
+        }
     }
 }
 
-async fn handle(held: &Held, text: &str, wants_ack: bool) -> Option<Box<RawValue>> {
-    let parsed: Result<Vec<&RawValue>, _> = serde_json::from_str(text);
-    let name = parsed.as_ref().ok().and_then(|parts| parts.first()).map(|name| name.get());
-    let name: Option<String> = name.and_then(|name| serde_json::from_str(name).ok());
-    let (Ok(parts), Some(name)) = (parsed, name) else {
-        let error = Error::invalid("", "the packet is no event");
-        return dispatch::refuse(&held.connection, None, &error, wants_ack);
-    };
-    dispatch::answer(&held.app, &held.connection, &name, &parts[1..], wants_ack).await
+async fn handle(
+    app: &App,
+    connection: &Arc<Connection>,
+    json: &str,
+    wants_ack: bool,
+) -> Option<Box<RawValue>> {
+    let parsed: serde_json::Result<Vec<&RawValue>> = serde_json::from_str(json);
+    match (parsed, event_name(json)) {
+        (Ok(parts), Some(name)) => {
+            dispatch::answer(app, connection, &name, &parts[1..], wants_ack).await
+        }
+        (_, name) => {
+            let error = Error::invalid("", "the packet is no event");
+            dispatch::refuse(connection, name.as_deref(), &error, wants_ack)
+        }
+    }
 }
 
-fn send_ack(ack: Option<AckSender>, answer: Option<Box<RawValue>>) {
-    if let (Some(ack), Some(answer)) = (ack, answer)
-        && let Err(error) = ack.send(&answer)
-    {
-        // The client has gone, or will be cut off at the next broadcast; it asks again after coming back.
-        tracing::debug!(%error, "an ack was not sent");
+/// The event's name, the first of the packet's array, even where the rest is cut short or wrong.
+fn event_name(json: &str) -> Option<String> {
+    let rest = json.trim_start().strip_prefix('[')?;
+    serde_json::Deserializer::from_str(rest).into_iter::<String>().next()?.ok()
+}
+
+fn send_ack(socket: &Socket, namespace: &str, ack: Option<u64>, answer: Option<Box<RawValue>>) {
+    if let (Some(id), Some(answer)) = (ack, answer) {
+        emit(socket, ack_packet(namespace, id, &answer));
+    }
+}
+
+/// Answers what belongs to no event, where the client can hear it.
+fn refuse_packet(socket: &Socket, namespace: &'static str, error: &Error) {
+    let namespaces = socket.data.namespaces.lock();
+    let entered = namespaces.entered.get(namespace).or(namespaces.entered.values().next());
+    match entered {
+        Some(entered) => {
+            dispatch::tell_error(&entered.connection, None, error);
+        }
+        None => emit(socket, connect_error_packet(namespace, error)),
+    }
+}
+
+/// Queues a packet that must not be lost: a socket that has no room for it is closed, and its client comes back.
+fn emit(socket: &Socket, packet: String) {
+    if socket.emit(packet).is_err() {
+        socket.close(DisconnectReason::TransportError);
     }
 }

@@ -116,7 +116,7 @@ async fn build(
         api: Arc::new(functions::api()),
         hub,
         tasks: TaskTracker::new(),
-        upgrades: Mutex::new(HashMap::new()),
+        sockets: Mutex::new(HashMap::new()),
         engine,
         draining: AtomicBool::new(false),
     })))

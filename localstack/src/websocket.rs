@@ -89,8 +89,8 @@ fn open(app: &App, admitted: Admitted, cut: Cut) -> (Arc<Connection>, mpsc::Rece
     let id = ConnectionId::new(&Uuid::new_v4().simple().to_string());
     let Admitted { user, expires, .. } = admitted;
     let limits = &app.cx.config.limits;
-    let connection = Arc::new(Connection::new(id, Outbox::Plain(queue), user, expires, limits));
-    connection.runs_over(cut);
+    let outbox = Outbox::Plain { outgoing: queue, cut };
+    let connection = Arc::new(Connection::new(id, outbox, user, expires, limits));
     (connection, outgoing)
 }
 
@@ -198,13 +198,14 @@ impl Session<'_> {
             self.working = Some(app.tasks.track_future(handling).boxed());
             return None;
         };
-        // The id is looked for even so: who waits for an ack shall have it.
-        let id = Request::parse(&text).ok().and_then(|request| request.id).map(ToOwned::to_owned);
-        self.refuse(id.as_deref(), &refused)
+        // Read even so: who waits for an ack shall have it.
+        self.refuse(Request::parse(&text).ok().as_ref(), &refused)
     }
 
-    fn refuse(&self, id: Option<&RawValue>, error: &Error) -> Option<String> {
-        let refusal = dispatch::refuse(self.connection, None, error, id.is_some());
+    fn refuse(&self, request: Option<&Request<'_>>, error: &Error) -> Option<String> {
+        let name = request.and_then(Request::name);
+        let id = request.and_then(|request| request.id);
+        let refusal = dispatch::refuse(self.connection, name.as_deref(), error, id.is_some());
         Some(ack_frame(id?, &refusal?))
     }
 }

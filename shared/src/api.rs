@@ -3,13 +3,14 @@
 use std::{collections::BTreeMap, future::Future, pin::Pin};
 
 use garde::Validate;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use crate::{
     clock::Timestamp,
     context::Context,
     error::{Code, Error, Result},
+    ids::Id,
     limits::Limits,
     user::Caller,
 };
@@ -120,8 +121,26 @@ impl Api {
         if payload.len() > cx.config.limits.frame_bytes {
             return Err(too_large(cx.config.limits.frame_bytes));
         }
+        must_be_sender(caller, payload)?;
         (entry.call)(cx, caller, payload).await
     }
+}
+
+/// A sender is never taken from a payload: one that is named must be the caller.
+fn must_be_sender(caller: &Caller, payload: &str) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(rename = "senderId")]
+        sender: Option<Id>,
+    }
+    // Hardly a payload names one, and most need not be read twice.
+    if caller.user.is_some()
+        && payload.contains("\"senderId\"")
+        && let Ok(Named { sender: Some(sender) }) = serde_json::from_str(payload)
+    {
+        caller.must_be(&sender)?;
+    }
+    Ok(())
 }
 
 /// The error for a frame or body over the limit.

@@ -1,22 +1,112 @@
-//! Socket.IO v5 packets as text, without the Engine.IO type in front.
+//! Socket.IO v5 packets as text, without the Engine.IO type in front: `<type>[<attachments>-][/namespace,][id][json]`.
 
-use serde_json::value::RawValue;
+use serde::Serialize;
+use serde_json::{json, value::RawValue};
 
-use crate::signal::{Frame, quoted};
+use crate::{
+    error::Error,
+    signal::{Frame, quoted},
+};
 
 /// The namespaces that are served; every event works in each of them.
 pub const NAMESPACES: [&str; 2] = ["/", "/chat"];
 
-/// `2["event",data]`, with the namespace where it is not `/`.
+/// What a client sends.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// Which kind of packet it is.
+    pub kind: Kind,
+    /// The namespace, `/` when none is written.
+    pub namespace: &'a str,
+    /// The number of the ack that the client waits for.
+    pub id: Option<u64>,
+    /// The JSON behind it, unread.
+    pub json: &'a str,
+}
+
+/// The kinds of packets that clients send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Enter a namespace.
+    Connect,
+    /// Leave a namespace.
+    Disconnect,
+    /// An event.
+    Event,
+    /// The answer to an event of ours; we ask for none.
+    Ack,
+    /// An event whose binary attachments follow.
+    BinaryEvent,
+    /// An answer with binary attachments.
+    BinaryAck,
+}
+
+impl<'a> Packet<'a> {
+    /// Reads a packet; `None` when it is none.
+    #[must_use]
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let kind = match text.as_bytes().first()? {
+            b'0' => Kind::Connect,
+            b'1' => Kind::Disconnect,
+            b'2' => Kind::Event,
+            b'3' => Kind::Ack,
+            b'5' => Kind::BinaryEvent,
+            b'6' => Kind::BinaryAck,
+            _ => return None,
+        };
+        let mut rest = &text[1..];
+        if matches!(kind, Kind::BinaryEvent | Kind::BinaryAck) {
+            let (attachments, after) = rest.split_once('-')?;
+            attachments.parse::<u32>().ok()?;
+            rest = after;
+        }
+        let mut namespace = "/";
+        if rest.starts_with('/') {
+            (namespace, rest) = rest.split_once(',').unwrap_or((rest, ""));
+            namespace = namespace.split('?').next().unwrap_or(namespace);
+        }
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (id, json) = rest.split_at(digits);
+        let id = if id.is_empty() { None } else { Some(id.parse().ok()?) };
+        Some(Self { kind, namespace, id, json })
+    }
+}
+
+/// `2["event",data]`
 #[must_use]
 pub fn event_packet(namespace: &str, frame: &Frame) -> String {
     format!("2{}[{},{}]", prefix(namespace), quoted(&frame.event), frame.data)
 }
 
-/// `3<id>[data]`, with the namespace where it is not `/`.
+/// `3<id>[data]`
 #[must_use]
-pub fn ack_packet(namespace: &str, id: i64, data: &RawValue) -> String {
+pub fn ack_packet(namespace: &str, id: u64, data: &RawValue) -> String {
     format!("3{}{id}[{data}]", prefix(namespace))
+}
+
+/// `0{"sid":…}`: the namespace is entered.
+#[must_use]
+pub fn connect_packet(namespace: &str, sid: &str) -> String {
+    format!("0{}{}", prefix(namespace), json!({ "sid": sid }))
+}
+
+/// `4{"message":…,"data":…}`: the namespace is not entered; `data` is the error as an `error` event has it.
+#[must_use]
+pub fn connect_error_packet(namespace: &str, error: &Error) -> String {
+    #[derive(Serialize)]
+    struct Refusal<'a, D> {
+        message: &'a str,
+        data: D,
+    }
+    let refusal = Refusal { message: error.message(), data: error.event(None) };
+    let refusal = serde_json::to_string(&refusal).unwrap_or_else(|_| "{}".into());
+    format!("4{}{refusal}", prefix(namespace))
+}
+
+/// `1`: the namespace is left.
+#[must_use]
+pub fn disconnect_packet(namespace: &str) -> String {
+    format!("1{}", prefix(namespace))
 }
 
 fn prefix(namespace: &str) -> String {

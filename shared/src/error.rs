@@ -227,7 +227,7 @@ impl From<Report> for Error {
     fn from(report: Report) -> Self {
         let fields = report
             .iter()
-            .map(|(path, error)| json!({"field": path.to_string(), "message": error.to_string()}))
+            .map(|(path, error)| json!({"field": camel_case(&path.to_string()), "message": error.to_string()}))
             .collect();
         Self::invalid_fields(fields)
     }
@@ -247,6 +247,18 @@ impl fmt::Display for Error {
 }
 
 impl StdError for Error {}
+
+/// A field's name on the wire.
+fn camel_case(path: &str) -> String {
+    let mut words = path.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |mut name, word| {
+        let mut letters = word.chars();
+        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        name.extend(letters);
+        name
+    })
+}
 
 /// An error with the causes below it, on one line.
 struct Chain<'a>(&'a (dyn StdError + Send + Sync));

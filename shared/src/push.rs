@@ -23,7 +23,7 @@ pub struct Audience<'a> {
     pub except: Option<&'a ConnectionId>,
     /// Users none of whose connections get it.
     pub except_users: &'a [Id],
-    /// Connections, by their public id, that do not get it.
+    /// Connections that do not get it.
     pub except_connections: &'a [String],
     /// Rooms with more connections than this are left out.
     pub room_max: Option<usize>,
@@ -56,18 +56,18 @@ pub enum Delivery {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionInfo {
-    /// Where a page that ends here goes on.
-    #[serde(skip)]
-    pub cursor: String,
-    /// Its public id.
+    /// Its id.
     pub connection_id: String,
     /// The user's id; none for an anonymous one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<Id>,
     /// The user's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// `websocket`, `polling` or `plain`.
     pub transport: &'static str,
     /// The Socket.IO namespace; none for a plain WebSocket.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<&'static str>,
     /// The rooms that it is in.
     pub rooms: Vec<Room>,

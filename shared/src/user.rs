@@ -72,30 +72,18 @@ pub struct Author {
     pub avatar: Option<String>,
 }
 
-/// Names one connection: one namespace of one transport connection. Unique on its host.
+/// Names one connection: one namespace of one transport connection.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ConnectionId(Arc<str>);
 
 impl ConnectionId {
-    /// A connection of the plain WebSocket or of Socket.IO's namespace `/`.
+    /// A connection by its Socket.IO sid, or by the id that a plain WebSocket was given.
     #[must_use]
     pub fn new(id: &str) -> Self {
         Self(id.into())
     }
 
-    /// A connection in a namespace of a Socket.IO connection; all namespaces of it share `id`.
-    #[must_use]
-    pub fn in_namespace(id: &str, namespace: &str) -> Self {
-        if namespace == "/" { Self::new(id) } else { Self(format!("{id}{namespace}").into()) }
-    }
-
     /// The `connectionId` that clients see.
-    #[must_use]
-    pub fn public(&self) -> &str {
-        self.0.split_once('/').map_or(&*self.0, |(id, _)| id)
-    }
-
-    /// The name that is unique on the host.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

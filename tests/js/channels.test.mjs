@@ -152,10 +152,21 @@ describe('channels over REST', () => {
     const [ana, eva, leo] = [person('ana'), person('eva'), person('leo')];
     const secret = await makeChannel(ana, { members: [eva] });
     const open = await makeChannel(ana, { visibility: 'public' });
-    const ids = async (who) => JSON.stringify((await rest('GET', '/channels', { as: who })).body);
-    for (const who of [ana, eva]) assert.ok((await ids(who)).includes(secret), 'a member sees the private one');
-    assert.ok((await ids(leo)).includes(open), 'anybody sees the public one');
-    assert.ok(!(await ids(leo)).includes(secret), 'a stranger does not see the private one');
+    const listed = async (who) => {
+      const ids = [];
+      for (let more = true, query = ''; more; query = `&after=${encodeURIComponent(ids.at(-1))}`) {
+        const { status, body } = await rest('GET', `/channels?limit=50${query}`, { as: who });
+        assert.equal(status, 200, JSON.stringify(body));
+        assert.ok(body.channels.every(({ id }) => !ids.includes(id)), 'a page repeats another');
+        ids.push(...body.channels.map(({ id }) => id));
+        more = body.hasMore;
+      }
+      return ids;
+    };
+    for (const who of [ana, eva]) assert.ok((await listed(who)).includes(secret), 'a member sees the private one');
+    const strangers = await listed(leo);
+    assert.ok(strangers.includes(open), 'anybody sees the public one');
+    assert.ok(!strangers.includes(secret), 'a stranger does not see the private one');
   });
 
   test('a deleted channel is gone for its members at once', async () => {

@@ -47,7 +47,7 @@ for (const t of TRANSPORTS) {
   test(`without an ack the refusal is an error event (${t.name})`, async () => {
     const client = await connect({ ...t, as: person() });
     for (let n = 0; n < 2 * BURST; n++) client.emit('set_presence', { status: 'online' });
-    const error = await errorOf(client, 'RATE_LIMITED', 'set_presence');
+    const error = await errorOf(client, 'RATE_LIMITED');
     assert.ok(error.details.retryAfterMs > 0, JSON.stringify(error));
     await pause(error.details.retryAfterMs + 1000 / RATE);
     assert.notEqual((await client.request('set_presence', { status: 'online' })).success, undefined);

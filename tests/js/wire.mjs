@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import https from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';
-import { DEADLINE, SIO_URL, URL_BASE, WS_URL } from './client.mjs';
+import { DEADLINE, SIO_URL, URL_BASE, WS_URL, rest } from './client.mjs';
 import { isTime, shape } from './helpers.mjs';
 
 /** An HTTP request with exactly these headers: `{status, headers, body}`; an accepted upgrade is `{status: 101}`. */
@@ -66,6 +66,19 @@ export function listOf({ status, body }) {
   const list = Array.isArray(body) ? body : Object.values(body).find(Array.isArray);
   assert.ok(status === 200 && list, `no list in ${status} ${JSON.stringify(body)}`);
   return list;
+}
+
+/** All pages of a list. */
+export async function everyPage(path, options, limit = 100) {
+  const found = [];
+  for (let after; ;) {
+    const answer = await rest('GET', `${path}?limit=${limit}${after === undefined ? '' : `&after=${encodeURIComponent(after)}`}`, options);
+    const page = listOf(answer);
+    assert.ok(page.length <= limit, `${page.length} of ${limit}`);
+    found.push(...page);
+    if (!answer.body.hasMore) return found;
+    after = answer.body.next ?? page.at(-1).id;
+  }
 }
 
 /** Repeats `check` until it passes: for what the server learns in its own time, such as the end of a connection. */

@@ -6,7 +6,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::{
     api::Event,
-    error::{Code, Error},
     ids::Id,
     limits::{self, Limits},
 };
@@ -14,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Answer, Rest,
-    request::{Body, Params, Signed, page_size},
+    request::{Body, Notifier, Params, Signed, page_size},
 };
 use crate::{confirm_notification::ConfirmNotification, notify};
 
@@ -35,13 +34,9 @@ pub(crate) struct Send {
     responses((status = 201, description = "`{message, id, delivered}`")))]
 pub(crate) async fn send(
     State(rest): State<Rest>,
-    by: Option<Signed>,
+    _: Notifier,
     Body(send): Body<Send>,
 ) -> Answer<(StatusCode, Json<Value>)> {
-    if !rest.cx.auth.modes().anonymous {
-        let missing = || Error::new(Code::Unauthorized, "Token no proporcionado");
-        by.ok_or_else(missing)?.require(&["service", "admin"])?;
-    }
     let (id, delivered) = notify::notify(&rest.cx, send.user_id, send.message).await?;
     let message = "Notification sent successfully";
     let sent = json!({ "message": message, "id": id, "delivered": delivered });
@@ -53,7 +48,7 @@ pub(crate) async fn send(
     responses((status = 201, description = "`{message, id, delivered}`")))]
 pub(crate) async fn send_under_api(
     state: State<Rest>,
-    by: Option<Signed>,
+    by: Notifier,
     body: Body<Send>,
 ) -> Answer<(StatusCode, Json<Value>)> {
     send(state, by, body).await

@@ -16,7 +16,7 @@ use utoipa::IntoParams;
 
 use super::{
     Answer, Rest,
-    request::{Ids, Params, Signed, page_size},
+    request::{Admin, Ids, Params, Signed, page_size},
 };
 
 const MANY: usize = 100;
@@ -96,8 +96,7 @@ pub(crate) async fn presence(
 /// Everybody who is connected. Needs the role `admin`.
 #[utoipa::path(get, path = "/presence/online", tag = "presence",
     responses((status = 200, description = "`{presence: [{userId, status}]}`")))]
-pub(crate) async fn online(State(rest): State<Rest>, by: Signed) -> Answer<Json<Value>> {
-    by.require(&["admin"])?;
+pub(crate) async fn online(State(rest): State<Rest>, _: Admin) -> Answer<Json<Value>> {
     let connected = rest.cx.store.connected_users().await?;
     let presence: Vec<Value> =
         connected.iter().map(|presence| shown(&presence.user, Some(presence))).collect();
@@ -116,17 +115,16 @@ pub(crate) struct Connections {
     responses((status = 200, description = "`{connections, hasMore, next?}`")))]
 pub(crate) async fn connections(
     State(rest): State<Rest>,
-    by: Signed,
+    _: Admin,
     Params(page): Params<Connections>,
 ) -> Answer<Json<Value>> {
-    by.require(&["admin"])?;
     let limit = page_size(page.limit)?;
     let mut found = rest.cx.push.connections(page.after.as_deref(), limit + 1).await?;
     let more = found.len() > limit;
     found.truncate(limit);
     let mut answer = json!({ "connections": found, "hasMore": more });
     if let Some(last) = found.last().filter(|_| more) {
-        answer["next"] = json!(last.cursor);
+        answer["next"] = json!(last.connection_id);
     }
     Ok(Json(answer))
 }

@@ -25,12 +25,11 @@ use super::{Problem, Rest};
 pub(crate) struct Signed(pub(crate) Arc<User>);
 
 impl Signed {
-    /// Requires one of these roles of the token.
-    ///
-    /// # Errors
-    /// `FORBIDDEN` without one.
-    pub(crate) fn require(&self, roles: &[&str]) -> Result<(), Error> {
-        require(&self.0, roles)
+    fn require(&self, roles: &[&str]) -> Result<(), Error> {
+        if self.0.has_role(roles) {
+            return Ok(());
+        }
+        Err(Error::forbidden(format!("Needs the role {}", roles.join(" or "))))
     }
 
     /// The user as events know a caller; there is no connection to answer on.
@@ -44,15 +43,44 @@ impl Signed {
     }
 }
 
-/// Requires one of these roles of a user's token.
-///
-/// # Errors
-/// `FORBIDDEN` without one.
-pub(crate) fn require(user: &User, roles: &[&str]) -> Result<(), Error> {
-    if user.has_role(roles) {
-        return Ok(());
+/// A caller whose token has the role `service` or `admin`.
+pub(crate) struct Service;
+
+impl FromRequestParts<Rest> for Service {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
+        let by = <Signed as FromRequestParts<Rest>>::from_request_parts(parts, rest).await?;
+        by.require(&["service", "admin"])?;
+        Ok(Self)
     }
-    Err(Error::forbidden(format!("Needs the role {}", roles.join(" or "))))
+}
+
+/// A caller whose token has the role `admin`.
+pub(crate) struct Admin;
+
+impl FromRequestParts<Rest> for Admin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
+        let by = <Signed as FromRequestParts<Rest>>::from_request_parts(parts, rest).await?;
+        by.require(&["admin"])?;
+        Ok(Self)
+    }
+}
+
+/// A caller who may send notifications: a service, or anybody where anonymous clients are allowed.
+pub(crate) struct Notifier;
+
+impl FromRequestParts<Rest> for Notifier {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
+        if !rest.cx.auth.modes().anonymous {
+            Service::from_request_parts(parts, rest).await?;
+        }
+        Ok(Self)
+    }
 }
 
 impl FromRequestParts<Rest> for Signed {

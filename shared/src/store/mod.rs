@@ -155,7 +155,7 @@ impl Store {
 /// Runs a query page by page until `enough` items passed, or there are no more. Expired items do not count.
 async fn collect(query: QueryFluentBuilder, enough: usize) -> Result<Vec<Attributes>> {
     let mut items = Vec::new();
-    let mut start = None;
+    let mut start = query.get_exclusive_start_key().clone();
     loop {
         let page = query.clone().set_exclusive_start_key(start).send().await.map_err(failed)?;
         let live = page.items.unwrap_or_default().into_iter().map(Attributes);
