@@ -116,9 +116,8 @@ pub async fn deliver_waiting(cx: &Context, caller: &Caller) -> Result<()> {
 pub async fn bind(cx: &Context, caller: &Caller, user: User) -> Result<Caller> {
     let user = Arc::new(user);
     let bound = Caller { user: Some(Arc::clone(&user)), ..caller.clone() };
-    cx.store.identify(&user).await?;
-    cx.push.identify(&caller.connection, user, None::<Timestamp>).await?;
     enter(cx, &bound).await?;
+    cx.push.identify(&caller.connection, user, None).await?;
     deliver_waiting(cx, &bound).await?;
     Ok(bound)
 }

@@ -64,6 +64,7 @@ impl Event for DeleteMessage {
         let room = Room::channel(&self.channel_id);
         cx.require_member(caller, &room).await?;
         let by = caller.user()?;
+        let _turn = cx.log.turn(&self.channel_id).await;
         for _ in 0..ATTEMPTS {
             let message = cx.store.message(&self.channel_id, self.message_id.as_str()).await?;
             if message.author.as_deref() != Some(by.id.as_str()) {

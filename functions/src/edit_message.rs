@@ -81,6 +81,7 @@ impl Event for EditMessage {
     async fn handle(self, cx: &Context, caller: &Caller) -> Result<OfMessage> {
         let room = Room::channel(&self.channel_id);
         cx.require_member(caller, &room).await?;
+        let _turn = cx.log.turn(&self.channel_id).await;
         for _ in 0..ATTEMPTS {
             let edit = self.prepare(cx, caller, &room).await?;
             match cx.log.append_with(&self.channel_id, move |slot| edit.record(slot)).await {
@@ -152,7 +153,7 @@ impl Edit {
         record.also.push(change);
         if !self.mentioned.is_empty() {
             let (id, text) = (self.message_id.to_string(), &self.content.text);
-            let told = mentions::told(id, text, &self.editor, &self.channel_id)?;
+            let told = mentions::told(id, text, &self.editor, &self.channel_id, slot.at)?;
             record.follow.push(Follow::new(&self.mentioned, told));
         }
         Ok(record)

@@ -44,7 +44,8 @@ impl Event for Initialize {
         }
         let caller = if caller.user.is_none() {
             let name = self.sender_id.to_string();
-            &connect::bind(cx, caller, shared::auth::claimed(self.sender_id, name)).await?
+            let user = shared::auth::claimed(self.sender_id, name);
+            &Box::pin(connect::bind(cx, caller, user)).await?
         } else {
             caller
         };

@@ -50,7 +50,7 @@ impl Event for MarkRead {
         let user_id = caller.user()?.id.clone();
         let head = cx.store.head(&self.channel_id).await?.map_or(0, |head| head.seq);
         let mut seq = self.seq.min(head);
-        if cx.store.mark_read(&user_id, &self.channel_id, seq).await? {
+        if seq > 0 && cx.store.mark_read(&user_id, &self.channel_id, seq).await? {
             let read = MessageRead {
                 user_id: user_id.clone(),
                 channel_id: self.channel_id.clone(),

@@ -63,8 +63,8 @@ pub(crate) fn told(
     text: &str,
     author: &User,
     channel_id: &Id,
+    timestamp: Timestamp,
 ) -> Result<Frame> {
     let author = author.author();
-    let timestamp = Timestamp::now();
     Frame::of(&MentionReceived { message_id, text, author, channel_id, timestamp })
 }

@@ -150,6 +150,7 @@ impl Event for SendMessage {
 /// A reply counts the thread up; another reply in between makes it count again.
 async fn reply(cx: &Context, mut draft: Draft, channel: Room, thread_id: Id) -> Result<Sent> {
     let room = Room::thread(&thread_id);
+    let _turn = cx.log.turn(&draft.channel_id).await;
     for attempt in 0..ATTEMPTS {
         let thread = cx.store.thread(&draft.channel_id, thread_id.as_str()).await?;
         let thread = thread.ok_or_else(|| Error::not_found("thread"))?;
@@ -216,7 +217,8 @@ impl Draft {
         }
         if !self.mentioned.is_empty() {
             let text = &self.content.text;
-            let told = mentions::told(slot.message_id(), text, &self.author, &self.channel_id)?;
+            let (id, author) = (slot.message_id(), &self.author);
+            let told = mentions::told(id, text, author, &self.channel_id, slot.at)?;
             record.follow.push(Follow::new(&self.mentioned, told));
         }
         if let Some(id) = &self.client_message_id {

@@ -42,8 +42,9 @@ export function startChat({ connection, get, channelId, me, people, failed }) {
   });
   for (const event of LOGGED) {
     connection.on(event, (data) => {
-      const here = String(data.channelId ?? data.message?.channelId) === channelId;
-      if (here && Number.isInteger(data.seq)) log.receive({ seq: data.seq, event, data });
+      // The lobby says `new_message` too, with whatever people put into it, but never with a message of a channel.
+      const { channelId: where } = event === 'new_message' ? Object(data.message) : data;
+      if (String(where) === channelId) log.receive({ seq: data.seq, event, data });
     });
   }
 

@@ -75,6 +75,7 @@ pub(crate) struct Connection {
     pub(crate) limiter: Option<Limiter>,
     outbox: Outbox,
     closing: AtomicBool,
+    ended: AtomicBool,
     connected_at: Timestamp,
     last_activity: AtomicI64,
     state: Mutex<State>,
@@ -94,6 +95,7 @@ impl Connection {
             limiter: Limiter::new(limits),
             outbox,
             closing: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             connected_at,
             last_activity: AtomicI64::new(connected_at.millis()),
             state: Mutex::new(State { user, expires, ..State::default() }),
@@ -123,10 +125,21 @@ impl Connection {
         self.state.lock().expires.is_some_and(|expires| expires <= now)
     }
 
-    /// Whether the transport has gone without saying so.
+    /// Whether the connection takes no more events.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the connection has ended; false when that was known.
+    pub(crate) fn end(&self) -> bool {
+        self.closing.store(true, Ordering::Relaxed);
+        !self.ended.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether nobody else will say that the connection has ended: its transport vanished, or left only a namespace.
     pub(crate) fn is_dead(&self) -> bool {
         match &self.outbox {
-            Outbox::SocketIo { socket, .. } => socket.strong_count() == 0,
+            Outbox::SocketIo { socket, .. } => self.is_closing() || socket.strong_count() == 0,
             Outbox::Plain { outgoing, .. } => outgoing.is_closed(),
         }
     }
@@ -172,7 +185,7 @@ impl Connection {
 
     /// Queues a frame. A reader whose queue is full misses volatile frames, and is cut off at any other.
     pub(crate) fn send(&self, wire: &Wire<'_>) -> Delivery {
-        if self.closing.load(Ordering::Relaxed) {
+        if self.is_closing() {
             return Delivery::Gone;
         }
         let queued = match &self.outbox {

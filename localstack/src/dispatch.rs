@@ -3,7 +3,13 @@
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use shared::{api::encode_failure, error::Error, limits::Verdict, push::Delivery, signal::Frame};
+use shared::{
+    api::encode_failure,
+    error::Error,
+    limits::{Limiter, Verdict},
+    push::Delivery,
+    signal::Frame,
+};
 
 use crate::{
     App,
@@ -15,7 +21,7 @@ use crate::{
 /// # Errors
 /// `RATE_LIMITED` for an event that comes too soon.
 pub(crate) fn count(connection: &Connection) -> Result<(), Error> {
-    let verdict = connection.limiter.as_ref().map_or(Verdict::Pass, |limiter| limiter.check());
+    let verdict = connection.limiter.as_ref().map_or(Verdict::Pass, Limiter::check);
     if verdict == Verdict::Flood {
         connection.cut();
     }

@@ -53,6 +53,8 @@ pub use self::{
 
 /// How long accepted work may take when the host goes down.
 const DRAIN: Duration = Duration::from_secs(8);
+/// How long requests in flight may take after that.
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
 const WATCH_EVERY: Duration = Duration::from_secs(1);
 
 /// The whole service, ready to be run. Cheap to clone.
@@ -91,7 +93,7 @@ impl App {
         let caller = connection.caller(false);
         let opened = async {
             self.hub.join(&connection.id, lobby.as_slice()).await?;
-            functions::connect::enter(&self.cx, &caller).await
+            Box::pin(functions::connect::enter(&self.cx, &caller)).await
         };
         let opened = opened.await;
         if opened.is_err() {
@@ -103,6 +105,9 @@ impl App {
 
     /// Lets a connection go that has ended.
     async fn closed(&self, connection: &Connection) {
+        if !connection.end() {
+            return;
+        }
         self.hub.leave_rooms(connection);
         let caller = connection.caller(false);
         let left = self.tasks.track_future(functions::disconnect::leave(&self.cx, &caller));
@@ -132,14 +137,17 @@ impl App {
             axum::serve(CuttableListener(listener), service).with_graceful_shutdown(async {
                 let _ = stop.await;
             });
-        let serve = tokio::spawn(async move { serve.await });
+        let mut serve = tokio::spawn(async move { serve.await });
         shutdown.await;
         app.draining.store(true, Ordering::Relaxed);
         let _ = stopped.send(());
         app.drain().await;
         watch.abort();
         leases.abort();
-        serve.abort();
+        // Requests in flight end by themselves; a poll that waits does not.
+        if tokio::time::timeout(LAST_REQUESTS, &mut serve).await.is_err() {
+            serve.abort();
+        }
         Ok(())
     }
 

@@ -120,7 +120,7 @@ fn token(config: &Config, args: TokenArgs) -> Result<String, Failure> {
     };
     let until = Timestamp::now().plus_seconds(u64::from(args.hours) * 3600);
     let mut claims = Claims::new(user, args.username, args.role, until);
-    claims.iss = config.auth.issuer.clone();
+    claims.iss.clone_from(&config.auth.issuer);
     claims.aud = config.auth.audience.clone().map(Into::into);
     let signed = Auth::new(&auth, 0)?.sign(&claims);
     signed.ok_or_else(|| "JWT_SECRET: tokens can only be signed with a secret".into())
@@ -131,9 +131,9 @@ fn start_logging(config: &LogConfig) -> Result<(), Failure> {
         EnvFilter::try_new(&config.filter).map_err(|error| ConfigError::new("RUST_LOG", error))?;
     let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if config.json {
-        log.json().init()
+        log.json().init();
     } else {
-        log.init()
+        log.init();
     }
     Ok(())
 }

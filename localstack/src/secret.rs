@@ -45,6 +45,5 @@ fn kept(directory: &Path, path: &Path) -> io::Result<String> {
 }
 
 fn random() -> String {
-    let bytes: [u8; 32] = rand::random();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>())
 }

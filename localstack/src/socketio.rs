@@ -176,7 +176,7 @@ impl EngineIoHandler for Handler {
             Kind::Ack | Kind::BinaryAck => {}
             Kind::Event | Kind::BinaryEvent => {
                 let entered = socket.data.namespaces.lock().entered.get(namespace).cloned();
-                match entered {
+                match entered.filter(|entered| !entered.connection.is_closing()) {
                     Some(entered) => take(app, &socket, &entered, &packet),
                     None => {
                         let error =
@@ -195,7 +195,10 @@ impl EngineIoHandler for Handler {
 impl Handler {
     fn connect(self: &Arc<Self>, socket: &Arc<Socket>, namespace: &'static str, auth: &str) {
         let mut namespaces = socket.data.namespaces.lock();
-        if namespaces.entering.contains(&namespace) || namespaces.entered.contains_key(namespace) {
+        let is_open = |entered: &Arc<Entered>| !entered.connection.is_closing();
+        if namespaces.entering.contains(&namespace)
+            || namespaces.entered.get(namespace).is_some_and(is_open)
+        {
             return;
         }
         namespaces.entering.push(namespace);
@@ -203,7 +206,7 @@ impl Handler {
         let auth: Value = serde_json::from_str(auth).unwrap_or_default();
         let (app, socket) = (self.0.clone(), Arc::clone(socket));
         tokio::spawn(async move {
-            if let Err(error) = enter(&app, &socket, namespace, auth).await {
+            if let Err(error) = Box::pin(enter(&app, &socket, namespace, auth)).await {
                 error.log("connect");
                 emit(&socket, connect_error_packet(namespace, &error));
             }
@@ -231,7 +234,7 @@ async fn enter(
     let id = ConnectionId::new(&sid);
     let connection = Arc::new(Connection::new(id, outbox, user, expires, limits));
     let lobby = (namespace == "/").then(Room::lobby);
-    app.open(&connection, lobby).await?;
+    Box::pin(app.open(&connection, lobby)).await?;
     let caller = connection.caller(false);
     let greeting = functions::connect::greeting(&caller, session.as_deref())?;
     let entered = Entered { connection, namespace, inbox: Mutex::default() };

@@ -36,7 +36,7 @@ use crate::{
 
 /// How many times in a lease a host renews it.
 const RENEWALS: u32 = 10;
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
 /// A moment by which every host that is not this one has ended: an embedded store has one host at a time.
 const AFTER_ALL: i64 = i64::MAX;
 

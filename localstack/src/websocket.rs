@@ -39,7 +39,7 @@ const QUEUED_FRAMES: usize = 1024;
 /// The transport reads up to this many times the frame limit, so that a frame over it gets an answer.
 const READ_FACTOR: usize = 16;
 /// How often an idle connection is used, so that nobody between takes it for dead. Silence for two of these ends it.
-const PING_EVERY: Duration = Duration::from_secs(60);
+const PING_EVERY: Duration = Duration::from_mins(1);
 const PING: &str = r#"{"event":"ping"}"#;
 
 /// Admits before the upgrade: a refusal is an HTTP status.
@@ -72,7 +72,8 @@ pub(crate) async fn upgrade(
         .max_frame_size(read)
         .on_upgrade(move |socket| async move {
             let (connection, outgoing) = open(&app, admitted, cut);
-            if let Err(error) = greet(&app, &connection).await {
+            // Boxed: what greeting needs is not kept for as long as the connection lives.
+            if let Err(error) = Box::pin(greet(&app, &connection)).await {
                 error.log("connect");
                 dispatch::tell_error(&connection, None, &error);
                 connection.close();
@@ -80,7 +81,7 @@ pub(crate) async fn upgrade(
             Session { app: &app, connection: &connection, outgoing, working: None, heard: true }
                 .run(socket)
                 .await;
-            app.closed(&connection).await;
+            Box::pin(app.closed(&connection)).await;
         })
 }
 
@@ -95,7 +96,7 @@ fn open(app: &App, admitted: Admitted, cut: Cut) -> (Arc<Connection>, mpsc::Rece
 }
 
 async fn greet(app: &App, connection: &Arc<Connection>) -> Result<()> {
-    app.open(connection, Some(Room::lobby())).await?;
+    Box::pin(app.open(connection, Some(Room::lobby()))).await?;
     let caller = connection.caller(false);
     for frame in functions::connect::greeting(&caller, None)? {
         connection.send(&Wire::new(&frame));

@@ -1,6 +1,9 @@
 //! The configuration: read from the environment once, at start. A wrong value stops the start and names its variable.
 
-use std::{collections::BTreeMap, fmt, net::IpAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    collections::BTreeMap, fmt, net::IpAddr, ops::RangeInclusive, path::PathBuf, str::FromStr,
+    time::Duration,
+};
 
 use thiserror::Error;
 
@@ -83,7 +86,7 @@ pub struct AuthConfig {
     pub modes: Modes,
     /// `JWT_SECRET`: at least 32 bytes, for HS256.
     pub secret: Option<String>,
-    /// `JWT_PUBLIC_KEY`: PEM, for RS256, ES256 or EdDSA.
+    /// `JWT_PUBLIC_KEY`: PEM, for RS256, ES256 or `EdDSA`.
     pub public_key: Option<String>,
     /// `JWT_JWKS_URL`.
     pub jwks_url: Option<String>,
@@ -200,12 +203,18 @@ impl Vars {
             .map_err(|_| ConfigError::new(name, format!("`{text}` is not a value of type {kind}")))
     }
 
-    fn within<T>(&self, name: &'static str, default: T, least: T, most: T) -> Result<T, ConfigError>
+    fn within<T>(
+        &self,
+        name: &'static str,
+        default: T,
+        range: RangeInclusive<T>,
+    ) -> Result<T, ConfigError>
     where
         T: FromStr + PartialOrd + fmt::Display,
     {
         let value = self.parse(name)?.unwrap_or(default);
-        if value < least || value > most {
+        if !range.contains(&value) {
+            let (least, most) = range.into_inner();
             return Err(ConfigError::new(name, format!("{value} is not within {least} to {most}")));
         }
         Ok(value)
@@ -217,7 +226,7 @@ impl Vars {
         default: u64,
         least: u64,
     ) -> Result<Duration, ConfigError> {
-        self.within(name, default, least, 86_400).map(Duration::from_secs)
+        self.within(name, default, least..=86_400).map(Duration::from_secs)
     }
 
     fn auth(&self, loopback: bool) -> Result<AuthConfig, ConfigError> {
@@ -296,10 +305,10 @@ impl Vars {
 
     fn limits(&self) -> Result<Limits, ConfigError> {
         let limits = Limits {
-            events_per_second: self.within("RATE_EVENTS_PER_SECOND", 20, 0, 1_000_000)?,
-            burst: self.within("RATE_BURST", 40, 0, 1_000_000)?,
-            frame_bytes: self.within("MAX_FRAME_BYTES", 32 * 1024, 1024, 1024 * 1024)?,
-            text_chars: self.within("MAX_TEXT_CHARS", 4000, 1, 32_000)?,
+            events_per_second: self.within("RATE_EVENTS_PER_SECOND", 20, 0..=1_000_000)?,
+            burst: self.within("RATE_BURST", 40, 0..=1_000_000)?,
+            frame_bytes: self.within("MAX_FRAME_BYTES", 32 * 1024, 1024..=1024 * 1024)?,
+            text_chars: self.within("MAX_TEXT_CHARS", 4000, 1..=32_000)?,
         };
         if limits.events_per_second > 0 && limits.burst == 0 {
             return Err(ConfigError::new("RATE_BURST", "must be at least 1"));
@@ -308,11 +317,11 @@ impl Vars {
     }
 
     fn presence(&self) -> Result<PresenceConfig, ConfigError> {
-        let days = self.within("SESSION_TTL_DAYS", 7, 1, 3650)?;
+        let days = self.within("SESSION_TTL_DAYS", 7, 1..=3650)?;
         Ok(PresenceConfig {
             lease: self.seconds("PRESENCE_LEASE_SECONDS", 300, 2)?,
             grace: self.seconds("PRESENCE_GRACE_SECONDS", 2, 0)?,
-            room_max: self.within("PRESENCE_ROOM_MAX", 200, 0, 1_000_000)?,
+            room_max: self.within("PRESENCE_ROOM_MAX", 200, 0..=1_000_000)?,
             typing: self.seconds("TYPING_SECONDS", 6, 1)?,
             session_ttl: Duration::from_secs(days * 86_400),
         })

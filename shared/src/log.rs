@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::types::TransactWriteItem;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedMutexGuard, oneshot};
 
 use crate::{
     clock::Timestamp,
@@ -149,6 +149,7 @@ struct Channel {
     id: Id,
     queue: Mutex<Queue>,
     tail: tokio::sync::Mutex<Tail>,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Channel {
@@ -201,6 +202,13 @@ impl ChannelLog {
         self.enqueue(channel, Box::new(encode), true).await
     }
 
+    /// Waits for the turn of a change that reads before it appends, so that on one host no two of a channel meet.
+    /// Those of other hosts are found out by the conditions of the writes.
+    pub async fn turn(&self, channel: &Id) -> OwnedMutexGuard<()> {
+        let turn = Arc::clone(&self.channel(channel).turn);
+        turn.lock_owned().await
+    }
+
     async fn enqueue(&self, id: &Id, encode: Encode, alone: bool) -> Result<Slot, Refused> {
         let (answer, answered) = oneshot::channel();
         let channel = self.channel(id);
@@ -216,8 +224,14 @@ impl ChannelLog {
         if channels.len() >= REMEMBERED && !channels.contains_key(id) {
             channels.retain(|_, channel| Arc::strong_count(channel) > 1);
         }
-        let new =
-            || Arc::new(Channel { id: id.clone(), queue: Mutex::default(), tail: <_>::default() });
+        let new = || {
+            Arc::new(Channel {
+                id: id.clone(),
+                queue: Mutex::default(),
+                tail: <_>::default(),
+                turn: <_>::default(),
+            })
+        };
         Arc::clone(channels.entry(id.clone()).or_insert_with(new))
     }
 }

@@ -215,6 +215,20 @@ test('leaving ends the membership for all connections of the user', async () => 
   await first.none('user-left-group');
 });
 
+test('a user has at most 100 rooms, groups and channels together, and room again after leaving one', async () => {
+  const client = await connect({ as: person() });
+  const names = Array.from({ length: 101 }, () => unique('g'));
+  for (const [i, id] of names.slice(0, 100).entries()) {
+    await (i % 2 ? client.ok('join_channel', { channelId: id }) : client.ok('join-group', { groupId: id }));
+  }
+  const refusal = await client.request('join-group', { groupId: names[100] });
+  assert.equal(refusal.success, false, JSON.stringify(refusal));
+  assert.ok(refusal.errorCode !== 'INTERNAL', JSON.stringify(refusal));
+  await client.ok('join-group', { groupId: names[0] });
+  await client.ok('leave-group', { groupId: names[0] });
+  await client.ok('join-group', { groupId: names[100] });
+});
+
 test('the last owner cannot leave before naming another', async () => {
   const [ana, eva] = [person('ana'), person('eva')];
   const groupId = await makeGroup(ana, 'public', [eva]);

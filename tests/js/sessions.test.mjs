@@ -142,6 +142,15 @@ test('the first JWT for an id ends the sessions and connections that claimed it'
   await proven.ok('set_presence', { status: 'online' });
 });
 
+test('a JWT shown to REST is a proof as well', async () => {
+  const user = who();
+  const { client, session } = await open(user);
+  assert.equal((await rest('GET', '/notifications', { token: token({ id: user.userID }) })).status, 200);
+  await within(client.closed, 'the connection was not closed');
+  await refused(connect({ auth: { ...user, sessionID: session.sessionID } }));
+  await problem(401, 'UNAUTHORIZED', 'GET', '/notifications', bearer(session));
+});
+
 test('a second JWT of a user ends nothing', async () => {
   const ana = person();
   const first = await connect({ as: ana });

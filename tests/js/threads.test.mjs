@@ -119,9 +119,12 @@ test('threads created at once on one message are one thread', async () => {
   for (const client of clients) await client.next('thread_updated');
 });
 
-test('concurrent replies are all counted, and told in seq order', async () => {
-  const { channelId, threadId, clients } = await thread(CHAT, TRANSPORTS.at(-1));
+test('concurrent replies are all accepted, counted, and told in seq order', async () => {
+  const { channelId, clients } = await meet([...TRANSPORTS, ...Array(12).fill(TRANSPORTS.at(-1))]);
+  const { messageId } = await clients[0].ok('send_message', { channelId, text: 'root' });
+  const { threadId } = await clients[0].ok('create_thread', { channelId, messageId });
   for (const client of clients) await client.ok('join_thread', { channelId, threadId });
+  for (const client of clients) await client.drain();
   const each = 8;
   await Promise.all(clients.map(async (client) => {
     for (let i = 0; i < each; i++) await client.ok('send_message', { channelId, threadId, text: `r${i}` });

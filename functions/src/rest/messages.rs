@@ -17,6 +17,7 @@ use super::{
 use crate::history;
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Before {
     limit: Option<usize>,
     /// The id of the message before which the page ends.
@@ -58,6 +59,7 @@ async fn kept(rest: &Rest, of: Conversation<'_>, page: Before) -> Answer<Json<Va
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct InChannel {
     limit: Option<usize>,

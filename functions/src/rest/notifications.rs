@@ -67,6 +67,7 @@ pub(crate) async fn confirm(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct List {
     limit: Option<usize>,
 }

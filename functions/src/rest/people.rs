@@ -61,6 +61,7 @@ pub(crate) async fn presence_of(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Users {
     /// Ids, separated by commas.
@@ -104,6 +105,7 @@ pub(crate) async fn online(State(rest): State<Rest>, _: Admin) -> Answer<Json<Va
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Connections {
     limit: Option<usize>,
     /// The `next` of the page before.

@@ -60,6 +60,7 @@ pub(crate) struct Change {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct List {
     limit: Option<usize>,
     /// The id after which the page begins.

@@ -1,4 +1,4 @@
-//! JSON Web Tokens: HS256 by secret; RS256, ES256 and EdDSA by PEM or JWKS. The token never chooses its algorithm.
+//! JSON Web Tokens: HS256 by secret; RS256, ES256 and `EdDSA` by PEM or JWKS. The token never chooses its algorithm.
 
 use std::time::{Duration, Instant};
 
