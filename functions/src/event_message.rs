@@ -15,7 +15,7 @@ use shared::{
 };
 use uuid::Uuid;
 
-use crate::initialize::Stored;
+use crate::message::Stored;
 
 /// Say anything to the lobby: a JSON object, kept and sent on as it is.
 #[derive(Deserialize, Validate)]

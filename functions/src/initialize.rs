@@ -1,16 +1,19 @@
 use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use shared::{
     api::Event,
     context::Context,
-    error::{Code, Error, Result},
+    error::Result,
     ids::Id,
     limits::{self, Limits},
     user::Caller,
 };
 
-use crate::{connect, message};
+use crate::{
+    connect,
+    message::{self, Stored},
+};
 
 /// Open a conversation: send a first message, and name whom the following ones are for. Binds an anonymous connection to its sender.
 #[derive(Deserialize, Validate)]
@@ -26,13 +29,6 @@ pub(crate) struct Initialize {
     multimedia: Option<Value>,
 }
 
-/// The ack that names the message.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Stored {
-    pub(crate) message_id: String,
-}
-
 impl Event for Initialize {
     const NAME: &'static str = "initialize";
     const OPEN: bool = true;
@@ -40,7 +36,7 @@ impl Event for Initialize {
 
     async fn handle(self, cx: &Context, caller: &Caller) -> Result<Stored> {
         if self.sender_id == self.receiver_id {
-            return Err(same());
+            return Err(message::to_oneself());
         }
         let caller = if caller.user.is_none() {
             let name = self.sender_id.to_string();
@@ -53,9 +49,4 @@ impl Event for Initialize {
         cx.push.remember(&caller.connection, message::RECEIVER, receiver).await?;
         message::send(cx, caller, self.receiver_id, self.message_content, self.multimedia).await
     }
-}
-
-/// The error for a message to oneself.
-pub(crate) fn same() -> Error {
-    Error::new(Code::InvalidRequest, "Sender and receiver cannot be the same")
 }

@@ -13,6 +13,7 @@ mod confirm_notification;
 mod content;
 mod create_thread;
 mod delete_message;
+mod draft;
 mod edit_message;
 mod event_message;
 mod group_activity;

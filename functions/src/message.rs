@@ -15,8 +15,6 @@ use shared::{
 };
 use uuid::Uuid;
 
-use crate::initialize::{Stored, same};
-
 /// What is kept with an initialised connection: whom messages are for unless they say otherwise.
 pub(crate) const RECEIVER: &str = "receiver";
 
@@ -32,6 +30,13 @@ pub(crate) struct Message {
     content: String,
     #[serde(default)]
     multimedia: Option<Value>,
+}
+
+/// The ack that names the message.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Stored {
+    pub(crate) message_id: String,
 }
 
 /// A direct message as both users get it.
@@ -82,7 +87,7 @@ pub(crate) async fn send(
 ) -> Result<Stored> {
     let sender_id = caller.user()?.id.clone();
     if sender_id == receiver_id {
-        return Err(same());
+        return Err(to_oneself());
     }
     let message_id = Uuid::now_v7().to_string();
     let timestamp = Timestamp::now();
@@ -96,4 +101,9 @@ pub(crate) async fn send(
     let audience = Audience { rooms: Some(&rooms), ..Audience::default() };
     cx.push.broadcast(&audience, &frame).await?;
     Ok(Stored { message_id })
+}
+
+/// The error for a message to oneself.
+pub(crate) fn to_oneself() -> Error {
+    Error::new(Code::InvalidRequest, "Sender and receiver cannot be the same")
 }

@@ -1,8 +1,7 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use shared::{
     api::Event,
     clock::Timestamp,
@@ -10,14 +9,14 @@ use shared::{
     error::{Error, Result},
     ids::{Id, Room},
     limits::{self, ADDRESS_CHARS, ATTACHMENTS, LINKS, Limits, MENTIONS},
-    log::{Follow, Record, Refused, Slot},
-    signal::{Frame, Signal},
-    store::{Store, clients::kept_ack, threads::Thread},
-    user::{Author, Caller, User},
+    log::{Refused, Slot},
+    store::clients::kept_ack,
+    user::Caller,
 };
 
 use crate::{
     content::{Content, Lists},
+    draft::Draft,
     mentions,
 };
 
@@ -56,59 +55,10 @@ pub(crate) struct Sent {
     created_at: Timestamp,
 }
 
-/// A message as it is broadcast.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Message<'a> {
-    id: String,
-    channel_id: &'a Id,
-    seq: u64,
-    author_id: &'a Id,
-    content: &'a Content,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    thread_id: Option<&'a Id>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parent_message_id: Option<&'a Id>,
-    reactions: BTreeMap<String, Value>,
-    created_at: Timestamp,
-    updated_at: Timestamp,
-}
-
-#[derive(Serialize)]
-struct NewMessage<'a> {
-    message: Message<'a>,
-    author: Author,
-    seq: u64,
-}
-
-impl Signal for NewMessage<'_> {
-    const NAME: &'static str = "new_message";
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ThreadUpdated<'a> {
-    thread_id: &'a Id,
-    channel_id: &'a Id,
-    reply_count: u64,
-    last_reply_at: Timestamp,
-    seq: u64,
-}
-
-impl Signal for ThreadUpdated<'_> {
-    const NAME: &'static str = "thread_updated";
-}
-
-/// All that the entry is made of, once its place in the log is known.
-struct Draft {
-    store: Store,
-    author: Arc<User>,
-    channel_id: Id,
-    content: Content,
-    thread: Option<(Id, Thread)>,
-    parent_message_id: Option<Id>,
-    client_message_id: Option<String>,
-    mentioned: Vec<Room>,
+impl Sent {
+    pub(crate) fn at(slot: &Slot) -> Self {
+        Self { message_id: slot.message_id(), seq: slot.seq, created_at: slot.at }
+    }
 }
 
 impl Event for SendMessage {
@@ -185,66 +135,4 @@ async fn append_once(cx: &Context, draft: Arc<Draft>, client_id: usize) -> Resul
 
 fn busy() -> Error {
     Error::rate_limited(500)
-}
-
-impl Sent {
-    fn at(slot: &Slot) -> Self {
-        Self { message_id: slot.message_id(), seq: slot.seq, created_at: slot.at }
-    }
-}
-
-impl Draft {
-    fn record(&self, slot: &Slot) -> Result<Record> {
-        let mut record = Record::new(Frame::of(&self.new_message(slot))?);
-        record.author = Some(self.author.id.clone());
-        if let Some((thread_id, thread)) = &self.thread {
-            record.thread = Some(thread.id.clone());
-            record.also.extend(self.store.put_reply(
-                &self.channel_id,
-                thread,
-                slot.seq,
-                slot.at,
-            )?);
-            let updated = ThreadUpdated {
-                thread_id,
-                channel_id: &self.channel_id,
-                reply_count: thread.replies + 1,
-                last_reply_at: slot.at,
-                seq: slot.seq,
-            };
-            let channel = Room::channel(&self.channel_id);
-            record.follow.push(Follow::new(&[channel], Frame::of(&updated)?));
-        }
-        if !self.mentioned.is_empty() {
-            let text = &self.content.text;
-            let (id, author) = (slot.message_id(), &self.author);
-            let told = mentions::told(id, text, author, &self.channel_id, slot.at)?;
-            record.follow.push(Follow::new(&self.mentioned, told));
-        }
-        if let Some(id) = &self.client_message_id {
-            let ack = serde_json::to_string(&Sent::at(slot))?;
-            let (channel, author) = (&self.channel_id, &self.author.id);
-            record.also.push(self.store.put_client_id(channel, author, id, &ack)?);
-        }
-        Ok(record)
-    }
-
-    fn new_message(&self, slot: &Slot) -> NewMessage<'_> {
-        NewMessage {
-            message: Message {
-                id: slot.message_id(),
-                channel_id: &self.channel_id,
-                seq: slot.seq,
-                author_id: &self.author.id,
-                content: &self.content,
-                thread_id: self.thread.as_ref().map(|(id, _)| id),
-                parent_message_id: self.parent_message_id.as_ref(),
-                reactions: BTreeMap::new(),
-                created_at: slot.at,
-                updated_at: slot.at,
-            },
-            author: self.author.author(),
-            seq: slot.seq,
-        }
-    }
 }

@@ -4,38 +4,62 @@ use std::{
     cell::OnceCell,
     collections::{BTreeMap, HashSet},
     sync::{
-        Arc, Weak,
+        Arc,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
 };
 
 use axum::extract::ws::Utf8Bytes;
-use engineioxide::{DisconnectReason, Str, TransportType};
+use engineioxide::Str;
 use parking_lot::Mutex;
 use serde_json::Value;
 use shared::{
     clock::Timestamp,
-    engineio::{NAMESPACES, disconnect_packet, event_packet},
+    engineio::{NAMESPACES, event_packet},
     ids::Room,
     limits::{Limiter, Limits},
     push::{ConnectionInfo, Delivery},
     signal::Frame,
     user::{Caller, ConnectionId, User},
 };
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::mpsc::error::TrySendError;
 
-use crate::{listener::Cut, socketio::Socket};
+/// How frames get from here to one connection's client.
+pub(crate) trait Transport: Send + Sync {
+    /// Queues a frame.
+    fn queue(&self, wire: &Wire<'_>) -> Queued;
 
-/// What a plain WebSocket's task is told to do.
-pub(crate) enum Outgoing {
-    Frame(Utf8Bytes),
-    Close,
+    /// Ends the connection after what is queued; false when there is no room left to say so.
+    fn close(&self) -> bool;
+
+    /// Ends the transport connection after what is queued, so that the client comes back, to another host or later.
+    fn go_away(&self);
+
+    /// Ends the transport connection at once, whatever is queued.
+    fn cut(&self);
+
+    /// Whether nobody else will say that the connection has ended.
+    fn is_forgotten(&self, closing: bool) -> bool;
+
+    /// The transport's name, and the Socket.IO namespace where there is one.
+    fn name(&self) -> (&'static str, Option<&'static str>);
 }
 
-/// Where frames for a connection go.
-pub(crate) enum Outbox {
-    SocketIo { socket: Weak<Socket>, namespace: &'static str },
-    Plain { outgoing: mpsc::Sender<Outgoing>, cut: Cut },
+/// Whether a frame found room in a connection's queue.
+pub(crate) enum Queued {
+    Yes,
+    Full,
+    Gone,
+}
+
+impl<T> From<Result<(), TrySendError<T>>> for Queued {
+    fn from(sent: Result<(), TrySendError<T>>) -> Self {
+        match sent {
+            Ok(()) => Self::Yes,
+            Err(TrySendError::Full(_)) => Self::Full,
+            Err(TrySendError::Closed(_)) => Self::Gone,
+        }
+    }
 }
 
 /// A frame on its way to many: each wire form is made once, when the first connection needs it.
@@ -50,11 +74,15 @@ impl<'a> Wire<'a> {
         Self { frame, plain: OnceCell::new(), packets: Default::default() }
     }
 
-    fn plain(&self) -> Utf8Bytes {
+    pub(crate) fn is_volatile(&self) -> bool {
+        self.frame.volatile
+    }
+
+    pub(crate) fn plain(&self) -> Utf8Bytes {
         self.plain.get_or_init(|| self.frame.plain().into()).clone()
     }
 
-    fn packet(&self, namespace: &'static str) -> Str {
+    pub(crate) fn packet(&self, namespace: &'static str) -> Str {
         let index = NAMESPACES.iter().position(|known| *known == namespace).unwrap_or(0);
         self.packets[index].get_or_init(|| event_packet(namespace, self.frame).into()).clone()
     }
@@ -73,7 +101,7 @@ struct State {
 pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) limiter: Option<Limiter>,
-    outbox: Outbox,
+    transport: Box<dyn Transport>,
     closing: AtomicBool,
     ended: AtomicBool,
     connected_at: Timestamp,
@@ -84,7 +112,7 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn new(
         id: ConnectionId,
-        outbox: Outbox,
+        transport: Box<dyn Transport>,
         user: Option<Arc<User>>,
         expires: Option<Timestamp>,
         limits: &Limits,
@@ -93,7 +121,7 @@ impl Connection {
         Self {
             id,
             limiter: Limiter::new(limits),
-            outbox,
+            transport,
             closing: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             connected_at,
@@ -138,10 +166,7 @@ impl Connection {
 
     /// Whether nobody else will say that the connection has ended: its transport vanished, or left only a namespace.
     pub(crate) fn is_dead(&self) -> bool {
-        match &self.outbox {
-            Outbox::SocketIo { socket, .. } => self.is_closing() || socket.strong_count() == 0,
-            Outbox::Plain { outgoing, .. } => outgoing.is_closed(),
-        }
+        self.transport.is_forgotten(self.is_closing())
     }
 
     pub(crate) fn identify(&self, user: Arc<User>, expires: Option<Timestamp>) {
@@ -188,22 +213,7 @@ impl Connection {
         if self.is_closing() {
             return Delivery::Gone;
         }
-        let queued = match &self.outbox {
-            Outbox::SocketIo { socket, namespace } => match socket.upgrade() {
-                Some(socket) => queued(&socket.emit(wire.packet(namespace))),
-                None => Queued::Gone,
-            },
-            Outbox::Plain { outgoing, .. } => {
-                // Half of the queue is kept for what must not be lost.
-                let volatile = wire.frame.volatile;
-                if volatile && outgoing.capacity() * 2 < outgoing.max_capacity() {
-                    Queued::Full
-                } else {
-                    queued(&outgoing.try_send(Outgoing::Frame(wire.plain())))
-                }
-            }
-        };
-        match queued {
+        match self.transport.queue(wire) {
             Queued::Yes => Delivery::Sent,
             Queued::Full if wire.frame.volatile => Delivery::Sent,
             Queued::Full => {
@@ -218,46 +228,20 @@ impl Connection {
     /// Ends the connection after what is queued.
     pub(crate) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
-        match &self.outbox {
-            Outbox::SocketIo { socket, namespace } => {
-                if let Some(socket) = socket.upgrade()
-                    && socket.emit(disconnect_packet(namespace)).is_err()
-                {
-                    self.cut();
-                }
-            }
-            Outbox::Plain { outgoing, .. } => {
-                if outgoing.try_send(Outgoing::Close).is_err() {
-                    self.cut();
-                }
-            }
+        if !self.transport.close() {
+            self.transport.cut();
         }
     }
 
-    /// Ends the transport connection after what is queued, so that the client comes back, to another host or later.
+    /// Ends the transport connection after what is queued: the host is going down.
     pub(crate) fn go_away(&self) {
-        match &self.outbox {
-            Outbox::SocketIo { socket, .. } => {
-                if let Some(socket) = socket.upgrade() {
-                    socket.close(DisconnectReason::ClosingServer);
-                }
-            }
-            Outbox::Plain { .. } => self.close(),
-        }
+        self.transport.go_away();
     }
 
     /// Ends the connection at once, whatever is queued. The client takes it for a network failure and comes back.
     pub(crate) fn cut(&self) {
         self.closing.store(true, Ordering::Relaxed);
-        match &self.outbox {
-            Outbox::SocketIo { socket, .. } => {
-                if let Some(socket) = socket.upgrade() {
-                    socket.close(DisconnectReason::TransportError);
-                    socket.data.cut();
-                }
-            }
-            Outbox::Plain { cut, .. } => cut.now(),
-        }
+        self.transport.cut();
     }
 
     /// The connection as administrators see it.
@@ -265,15 +249,7 @@ impl Connection {
         let state = self.state.lock();
         let mut rooms: Vec<Room> = state.rooms.iter().cloned().collect();
         rooms.sort_unstable();
-        let (transport, namespace) = match &self.outbox {
-            Outbox::SocketIo { socket, namespace } => {
-                let polling = socket
-                    .upgrade()
-                    .is_some_and(|socket| socket.transport_type() == TransportType::Polling);
-                (if polling { "polling" } else { "websocket" }, Some(*namespace))
-            }
-            Outbox::Plain { .. } => ("plain", None),
-        };
+        let (transport, namespace) = self.transport.name();
         ConnectionInfo {
             connection_id: self.id.as_str().to_owned(),
             user_id: state.user.as_ref().map(|user| user.id.clone()),
@@ -284,19 +260,5 @@ impl Connection {
             connected_at: self.connected_at,
             last_activity: Timestamp::from_millis(self.last_activity.load(Ordering::Relaxed)),
         }
-    }
-}
-
-enum Queued {
-    Yes,
-    Full,
-    Gone,
-}
-
-fn queued<T>(sent: &Result<(), TrySendError<T>>) -> Queued {
-    match sent {
-        Ok(()) => Queued::Yes,
-        Err(TrySendError::Full(_)) => Queued::Full,
-        Err(TrySendError::Closed(_)) => Queued::Gone,
     }
 }

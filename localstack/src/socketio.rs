@@ -2,8 +2,9 @@
 //! that the cloud speaks: events stay in order, a broadcast is encoded once for all sockets of a namespace, and no
 //! packet, however wrong, goes without an answer or ends the connection.
 
+mod session;
+
 use std::{
-    collections::{HashMap, VecDeque},
     fmt,
     sync::{Arc, Weak},
     time::Duration,
@@ -26,9 +27,11 @@ use shared::{
 };
 use uuid::Uuid;
 
+use self::session::{Entered, Incoming, NamespaceTransport};
+pub(crate) use self::session::{Session, Socket};
 use crate::{
     App,
-    connection::{Connection, Outbox, Wire},
+    connection::{Connection, Wire},
     dispatch,
     listener::Cut,
     network,
@@ -45,9 +48,6 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a socket may stay in no namespace.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A socket of the engine: one transport connection.
-pub(crate) type Socket = engineioxide::Socket<Session>;
-
 /// The layer that serves `/socket.io/`.
 pub(crate) fn layer(app: &App) -> EngineIoLayer<Handler> {
     let read = app.cx.config.limits.frame_bytes * READ_FACTOR;
@@ -61,53 +61,6 @@ pub(crate) fn layer(app: &App) -> EngineIoLayer<Handler> {
         .ping_timeout(PING_TIMEOUT)
         .build();
     EngineIoLayer::from_config(Arc::new(Handler(app.clone())), config)
-}
-
-/// What a socket carries: the namespaces it is in, and the network connection below a websocket.
-#[derive(Default)]
-pub(crate) struct Session {
-    namespaces: Mutex<Namespaces>,
-    network: Mutex<Option<Cut>>,
-}
-
-impl Session {
-    /// Notes which network connection the websocket uses.
-    pub(crate) fn runs_over(&self, network: Cut) {
-        *self.network.lock() = Some(network);
-    }
-
-    /// Cuts the network connection: the writer of a reader that takes nothing would wait for ever.
-    pub(crate) fn cut(&self) {
-        if let Some(network) = self.network.lock().take() {
-            network.now();
-        }
-    }
-}
-
-#[derive(Default)]
-struct Namespaces {
-    entered: HashMap<&'static str, Arc<Entered>>,
-    /// Those that are being entered: a second CONNECT meanwhile is ignored.
-    entering: Vec<&'static str>,
-    ended: bool,
-}
-
-/// A connection, and its events that wait.
-struct Entered {
-    connection: Arc<Connection>,
-    namespace: &'static str,
-    inbox: Mutex<Inbox>,
-}
-
-#[derive(Default)]
-struct Inbox {
-    waiting: VecDeque<Incoming>,
-    busy: bool,
-}
-
-struct Incoming {
-    json: String,
-    ack: Option<u64>,
 }
 
 /// What the engine calls.
@@ -229,10 +182,10 @@ async fn enter(
     let Admitted { user, expires, session } =
         app.cx.auth.admit(&app.cx.store, &credentials).await?;
     let sid = Uuid::new_v4().simple().to_string();
-    let outbox = Outbox::SocketIo { socket: Arc::downgrade(socket), namespace };
+    let transport = Box::new(NamespaceTransport { socket: Arc::downgrade(socket), namespace });
     let limits = &app.cx.config.limits;
     let id = ConnectionId::new(&sid);
-    let connection = Arc::new(Connection::new(id, outbox, user, expires, limits));
+    let connection = Arc::new(Connection::new(id, transport, user, expires, limits));
     let lobby = (namespace == "/").then(Room::lobby);
     Box::pin(app.open(&connection, lobby)).await?;
     let caller = connection.caller(false);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, future::pending, pin::Pin, sync::Arc, time::Dur
 use axum::{
     extract::{
         ConnectInfo, State, WebSocketUpgrade,
-        ws::{CloseFrame, Message, WebSocket, close_code},
+        ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code},
     },
     http::{HeaderMap, Uri, header},
     response::{IntoResponse, Response},
@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 use crate::{
     App,
-    connection::{Connection, Outbox, Outgoing, Wire},
+    connection::{Connection, Queued, Transport, Wire},
     dispatch,
     listener::Cut,
     network,
@@ -90,8 +90,8 @@ fn open(app: &App, admitted: Admitted, cut: Cut) -> (Arc<Connection>, mpsc::Rece
     let id = ConnectionId::new(&Uuid::new_v4().simple().to_string());
     let Admitted { user, expires, .. } = admitted;
     let limits = &app.cx.config.limits;
-    let outbox = Outbox::Plain { outgoing: queue, cut };
-    let connection = Arc::new(Connection::new(id, outbox, user, expires, limits));
+    let transport = Box::new(PlainTransport { outgoing: queue, cut });
+    let connection = Arc::new(Connection::new(id, transport, user, expires, limits));
     (connection, outgoing)
 }
 
@@ -102,6 +102,50 @@ async fn greet(app: &App, connection: &Arc<Connection>) -> Result<()> {
         connection.send(&Wire::new(&frame));
     }
     functions::connect::deliver_waiting(&app.cx, &caller).await
+}
+
+/// What a connection's task is told to do.
+enum Outgoing {
+    Frame(Utf8Bytes),
+    Close,
+}
+
+/// The queue of a connection's task.
+struct PlainTransport {
+    outgoing: mpsc::Sender<Outgoing>,
+    cut: Cut,
+}
+
+impl Transport for PlainTransport {
+    fn queue(&self, wire: &Wire<'_>) -> Queued {
+        // Half of the queue is kept for what must not be lost.
+        if wire.is_volatile() && self.outgoing.capacity() * 2 < self.outgoing.max_capacity() {
+            return Queued::Full;
+        }
+        self.outgoing.try_send(Outgoing::Frame(wire.plain())).into()
+    }
+
+    fn close(&self) -> bool {
+        self.outgoing.try_send(Outgoing::Close).is_ok()
+    }
+
+    fn go_away(&self) {
+        if !self.close() {
+            self.cut();
+        }
+    }
+
+    fn cut(&self) {
+        self.cut.now();
+    }
+
+    fn is_forgotten(&self, _: bool) -> bool {
+        self.outgoing.is_closed()
+    }
+
+    fn name(&self) -> (&'static str, Option<&'static str>) {
+        ("plain", None)
+    }
 }
 
 type Working<'a> = Pin<Box<dyn Future<Output = Option<String>> + Send + 'a>>;
@@ -164,7 +208,7 @@ impl Session<'_> {
     async fn send(
         &mut self,
         socket: &mut WebSocket,
-        text: axum::extract::ws::Utf8Bytes,
+        text: Utf8Bytes,
     ) -> std::result::Result<(), axum::Error> {
         socket.feed(Message::Text(text)).await?;
         while let Ok(next) = self.outgoing.try_recv() {

@@ -20,9 +20,11 @@
 //!
 //! TTL is on `expiresAt`. It deletes late, so every read filters by time as well.
 
+pub mod appends;
 mod attributes;
 pub mod clients;
 pub mod entries;
+mod erasure;
 pub mod hosts;
 pub mod memberships;
 pub mod messages;
