@@ -45,7 +45,7 @@ pub(crate) struct Reacted {
 }
 
 #[derive(Serialize)]
-struct ReactionAdded(Reacted);
+pub(crate) struct ReactionAdded(Reacted);
 
 impl Signal for ReactionAdded {
     const NAME: &'static str = "reaction_added";

@@ -22,7 +22,7 @@ const WAITING_NOTIFICATIONS: usize = 100;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Connected<'a> {
+pub(crate) struct Connected<'a> {
     message: &'static str,
     user: Option<UserRef>,
     connection_id: &'a str,
@@ -33,7 +33,7 @@ impl Signal for Connected<'_> {
 }
 
 #[derive(Serialize)]
-struct SessionStarted<'a> {
+pub(crate) struct SessionStarted<'a> {
     #[serde(rename = "sessionID")]
     session_id: &'a str,
     #[serde(rename = "userID")]

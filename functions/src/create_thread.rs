@@ -36,7 +36,7 @@ pub(crate) struct OfThread {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ThreadCreated<'a> {
+pub(crate) struct ThreadCreated<'a> {
     thread_id: &'a Id,
     channel_id: &'a Id,
     parent_message_id: &'a Id,

@@ -35,7 +35,7 @@ pub(crate) struct DeleteMessage {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct MessageDeleted<'a> {
+pub(crate) struct MessageDeleted<'a> {
     message_id: &'a Id,
     channel_id: &'a Id,
     deleted_at: Timestamp,

@@ -35,7 +35,7 @@ struct Message<'a> {
 }
 
 #[derive(Serialize)]
-struct NewMessage<'a> {
+pub(crate) struct NewMessage<'a> {
     message: Message<'a>,
     author: Author,
     seq: u64,
@@ -47,7 +47,7 @@ impl Signal for NewMessage<'_> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ThreadUpdated<'a> {
+pub(crate) struct ThreadUpdated<'a> {
     thread_id: &'a Id,
     channel_id: &'a Id,
     reply_count: u64,

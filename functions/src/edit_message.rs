@@ -50,7 +50,7 @@ pub(crate) struct OfMessage {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct MessageEdited<'a> {
+pub(crate) struct MessageEdited<'a> {
     message_id: &'a Id,
     channel_id: &'a Id,
     #[serde(flatten)]

@@ -27,7 +27,7 @@ pub(crate) struct GroupActivity {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Activity {
+pub(crate) struct Activity {
     user_id: Id,
     username: String,
     group_id: Id,

@@ -31,7 +31,7 @@ pub(crate) struct Told {
 }
 
 #[derive(Serialize)]
-struct JoinedGroup(Told);
+pub(crate) struct JoinedGroup(Told);
 
 impl Signal for JoinedGroup {
     const NAME: &'static str = "joined-group";

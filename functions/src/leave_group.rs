@@ -25,7 +25,7 @@ pub(crate) struct LeaveGroup {
 }
 
 #[derive(Serialize)]
-struct LeftGroup(Told);
+pub(crate) struct LeftGroup(Told);
 
 impl Signal for LeftGroup {
     const NAME: &'static str = "left-group";

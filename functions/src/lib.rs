@@ -40,39 +40,64 @@ mod watch_episode;
 
 use shared::api::Api;
 
-/// The table of events, in the order of the contract.
+/// The table: what clients send and what the server sends, in the order of the contract.
 #[must_use]
 pub fn api() -> Api {
     Api::default()
+        // On connecting
+        .sends::<connect::Connected>()
+        .sends::<connect::SessionStarted>()
         // Direct messages
         .on::<initialize::Initialize>()
         .on::<message::Message>()
-        // Lobby
+        .sends::<message::DirectMessage>()
+        // Lobby; it sends `new_message`, as channels do
         .on::<event_message::EventMessage>()
         // Groups
         .on::<join_group::JoinGroup>()
+        .sends::<join_group::JoinedGroup>()
+        .sends::<join_group::UserJoinedGroup>()
         .on::<leave_group::LeaveGroup>()
+        .sends::<leave_group::LeftGroup>()
+        .sends::<leave_group::UserLeftGroup>()
         .on::<watch_episode::WatchEpisode>()
+        .sends::<watch_episode::EpisodeWatched>()
         .on::<group_activity::GroupActivity>()
+        .sends::<group_activity::Activity>()
         // Channels and messages
         .on::<join_channel::JoinChannel>()
+        .sends::<join_channel::UserJoinedChannel>()
         .on::<leave_channel::LeaveChannel>()
+        .sends::<leave_channel::UserLeftChannel>()
         .on::<send_message::SendMessage>()
+        .sends::<draft::NewMessage>()
+        .sends::<draft::ThreadUpdated>()
+        .sends::<mentions::MentionReceived>()
         .on::<edit_message::EditMessage>()
+        .sends::<edit_message::MessageEdited>()
         .on::<delete_message::DeleteMessage>()
+        .sends::<delete_message::MessageDeleted>()
         .on::<add_reaction::AddReaction>()
+        .sends::<add_reaction::ReactionAdded>()
         .on::<remove_reaction::RemoveReaction>()
+        .sends::<remove_reaction::ReactionRemoved>()
         .on::<typing_start::TypingStart>()
         .on::<typing_stop::TypingStop>()
+        .sends::<typing_start::UserTyping>()
         .on::<create_thread::CreateThread>()
+        .sends::<create_thread::ThreadCreated>()
         .on::<join_thread::JoinThread>()
         .on::<leave_thread::LeaveThread>()
         .on::<mark_read::MarkRead>()
+        .sends::<mark_read::MessageRead>()
         .on::<sync_request::SyncRequest>()
+        .sends::<sync_request::Synced>()
         // Presence and identity
+        .sends::<presence::Change>()
         .on::<set_presence::SetPresence>()
         .on::<refresh_token::RefreshToken>()
         // Notifications
+        .sends::<notify::NewNotification>()
         .on::<confirm_notification::ConfirmNotification>()
         .on_as::<confirm_notification::ConfirmNotification>("confirm-notification")
 }

@@ -29,7 +29,7 @@ pub(crate) struct Unread {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct MessageRead {
+pub(crate) struct MessageRead {
     user_id: Id,
     channel_id: Id,
     seq: u64,

@@ -12,7 +12,7 @@ use shared::{
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct MentionReceived<'a> {
+pub(crate) struct MentionReceived<'a> {
     message_id: String,
     text: &'a str,
     author: Author,

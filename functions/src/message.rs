@@ -42,7 +42,7 @@ pub(crate) struct Stored {
 /// A direct message as both users get it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct DirectMessage {
+pub(crate) struct DirectMessage {
     id: String,
     sender_id: Id,
     receiver_id: Id,

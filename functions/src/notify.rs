@@ -30,37 +30,6 @@ const PROTOCOL_NAMES: [&str; 11] = [
     "pong",
     "removeListener",
 ];
-/// Names that only the server's own events carry.
-pub const SIGNALS: [&str; 27] = [
-    "connected",
-    "episode-watched",
-    "group-activity",
-    "joined-group",
-    "left-group",
-    "mention_received",
-    "message",
-    "message_deleted",
-    "message_edited",
-    "message_read",
-    "newNotification",
-    "new_message",
-    "reaction_added",
-    "reaction_removed",
-    "session",
-    "sync_response",
-    "thread_created",
-    "thread_updated",
-    "user-joined-group",
-    "user-left-group",
-    "user_joined_channel",
-    "user_left_channel",
-    "user_presence",
-    "user_typing",
-    "error",
-    "ack",
-    "ping",
-];
-
 /// `newNotification`: a notification for this user.
 #[derive(Debug, Serialize)]
 pub struct NewNotification(pub Notification);
@@ -116,8 +85,7 @@ fn null() -> Box<RawValue> {
 pub async fn emit(cx: &Context, api: &Api, emit: Emit, rooms: Option<&[Room]>) -> Result<usize> {
     let name = emit.event;
     let owned = PROTOCOL_NAMES.contains(&&*name)
-        || SIGNALS.contains(&&*name)
-        || api.names().any(|event| event == name);
+        || api.names().chain(api.signals()).any(|known| known == name);
     if owned {
         return Err(Error::invalid("event", "this name has a meaning of its own"));
     }

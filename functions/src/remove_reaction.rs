@@ -20,7 +20,7 @@ use crate::add_reaction::{Reacted, Reaction};
 pub(crate) struct RemoveReaction(#[garde(dive)] Reaction);
 
 #[derive(Serialize)]
-struct ReactionRemoved(Reacted);
+pub(crate) struct ReactionRemoved(Reacted);
 
 impl Signal for ReactionRemoved {
     const NAME: &'static str = "reaction_removed";

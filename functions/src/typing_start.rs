@@ -29,7 +29,7 @@ pub(crate) struct TypingStart {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct UserTyping<'a> {
+pub(crate) struct UserTyping<'a> {
     user_id: &'a Id,
     username: &'a str,
     channel_id: &'a Id,

@@ -25,7 +25,7 @@ pub(crate) struct WatchEpisode {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct EpisodeWatched {
+pub(crate) struct EpisodeWatched {
     group_id: Id,
     #[serde(flatten)]
     watched: Watched,

@@ -91,6 +91,10 @@ async fn build(
     client: aws_sdk_dynamodb::Client,
     engine: Option<Engine>,
 ) -> Result<App, StartError> {
+    if config.redis_url.is_some() {
+        let problem = "joining several hosts is not built yet; unset it to run one";
+        return Err(ConfigError::new("REDIS_URL", problem).into());
+    }
     let store = Store::new(client, &config.store.table);
     prepare(&store, &config.store, engine.is_some()).await?;
     if is_development(&config) {

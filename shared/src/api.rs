@@ -1,6 +1,10 @@
 //! The table of events: declare, look up, decode, call, encode. Bad payloads and unknown names are answered here, for every transport.
 
-use std::{collections::BTreeMap, future::Future, pin::Pin};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    pin::Pin,
+};
 
 use garde::Validate;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -12,6 +16,7 @@ use crate::{
     error::{Code, Error, Result},
     ids::Id,
     limits::Limits,
+    signal::Signal,
     user::Caller,
 };
 
@@ -47,10 +52,11 @@ struct Entry {
     call: Call,
 }
 
-/// All events, by name.
+/// All events and signals, by name.
 #[derive(Default)]
 pub struct Api {
     events: BTreeMap<&'static str, Entry>,
+    signals: BTreeSet<&'static str>,
 }
 
 impl Api {
@@ -72,6 +78,18 @@ impl Api {
         let entry = Entry { open: E::OPEN, call: call::<E> };
         assert!(self.events.insert(name, entry).is_none(), "two events named {name}");
         self
+    }
+
+    /// Adds a signal that the server sends.
+    #[must_use]
+    pub fn sends<S: Signal>(mut self) -> Self {
+        self.signals.insert(S::NAME);
+        self
+    }
+
+    /// The signals' names, sorted.
+    pub fn signals(&self) -> impl Iterator<Item = &'static str> {
+        self.signals.iter().copied()
     }
 
     /// The events' names, sorted.

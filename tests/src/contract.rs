@@ -36,3 +36,37 @@ fn the_table_has_the_events_of_the_contract_and_no_other() {
     let listed: BTreeSet<&str> = EVENTS.into_iter().collect();
     assert_eq!(functions::api().names().collect::<BTreeSet<_>>(), listed);
 }
+
+/// What the server sends by itself: sections 3 and 4.
+const SIGNALS: [&str; 24] = [
+    "connected",
+    "episode-watched",
+    "group-activity",
+    "joined-group",
+    "left-group",
+    "mention_received",
+    "message",
+    "message_deleted",
+    "message_edited",
+    "message_read",
+    "newNotification",
+    "new_message",
+    "reaction_added",
+    "reaction_removed",
+    "session",
+    "sync_response",
+    "thread_created",
+    "thread_updated",
+    "user-joined-group",
+    "user-left-group",
+    "user_joined_channel",
+    "user_left_channel",
+    "user_presence",
+    "user_typing",
+];
+
+#[test]
+fn the_table_has_the_signals_of_the_contract_and_no_other() {
+    let listed: BTreeSet<&str> = SIGNALS.into_iter().collect();
+    assert_eq!(functions::api().signals().collect::<BTreeSet<_>>(), listed);
+}
