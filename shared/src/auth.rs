@@ -20,6 +20,8 @@ use crate::{
     user::User,
 };
 
+const INVALID_TOKEN: &str = "Token inválido";
+const EXPIRED_TOKEN: &str = "Token expirado";
 const MISSING_TOKEN: &str = "Token no proporcionado";
 const MISSING_SESSION: &str = "Username and userID are required";
 const SESSION_ID_CHARS: usize = 16;
@@ -98,9 +100,6 @@ impl Auth {
     /// `UNAUTHORIZED` with the text that the client is told.
     pub async fn admit(&self, store: &Store, credentials: &Credentials) -> Result<Admitted> {
         if let Some(token) = credentials.token() {
-            if !self.modes.jwt {
-                return Err(unauthorized("Token inválido"));
-            }
             let (user, expires) = self.verify(&token).await?;
             return Ok(Admitted { user: Some(user), expires: Some(expires), session: None });
         }
@@ -123,6 +122,9 @@ impl Auth {
     /// # Errors
     /// `UNAUTHORIZED` when it is not good.
     pub async fn verify(&self, token: &str) -> Result<(Arc<User>, Timestamp)> {
+        if !self.modes.jwt {
+            return Err(unauthorized(INVALID_TOKEN));
+        }
         let claims = self.verifier.verify(token).await?;
         let (user, expires) = claims.into_user()?;
         Ok((Arc::new(user), expires))

@@ -307,7 +307,7 @@ impl Vars {
         let limits = Limits {
             events_per_second: self.within("RATE_EVENTS_PER_SECOND", 20, 0..=1_000_000)?,
             burst: self.within("RATE_BURST", 40, 0..=1_000_000)?,
-            frame_bytes: self.within("MAX_FRAME_BYTES", 32 * 1024, 1024..=1024 * 1024)?,
+            frame_bytes: self.within("MAX_FRAME_BYTES", 32 * 1024, 1024..=256 * 1024)?,
             text_chars: self.within("MAX_TEXT_CHARS", 4000, 1..=32_000)?,
         };
         if limits.events_per_second > 0 && limits.burst == 0 {

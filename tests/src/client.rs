@@ -156,12 +156,6 @@ impl Client {
             }
         }
     }
-
-    /// Ends the connection as a client that leaves does.
-    pub(crate) async fn close(mut self) {
-        let _ = self.socket.close(None).await;
-        while let Ok(Some(Ok(_))) = tokio::time::timeout(DEADLINE, self.socket.next()).await {}
-    }
 }
 
 /// REST with a token: the status and the body.

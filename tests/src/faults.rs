@@ -22,7 +22,6 @@ use aws_smithy_runtime_api::{
     },
     http::StatusCode,
 };
-use aws_smithy_types::body::SdkBody;
 use parking_lot::Mutex;
 use serde_json::json;
 
@@ -206,15 +205,10 @@ pub(crate) fn scattered(seed: u64, number: u64) -> u64 {
 
 /// A plan in which about three calls in ten go wrong, each in one of all ways.
 pub(crate) fn stormy(seed: u64) -> impl Fn(&Call, u64) -> Fault + Send + Sync {
-    const WAYS: [Fault; 6] = [
-        Fault::Delay,
-        Fault::Before,
-        Fault::After,
-        Fault::Late,
-        Fault::Throttle,
-        Fault::Conflict,
-    ];
-    move |_, number| match scattered(seed, number) % 20 {
+    const WAYS: [Fault; 6] =
+        [Fault::Delay, Fault::Before, Fault::After, Fault::Late, Fault::Throttle, Fault::Conflict];
+    // Among any twenty calls in a row each way comes once, at changing places.
+    move |_, number| match (number * 7 + scattered(seed, number / 20)) % 20 {
         way @ 0..6 => WAYS[usize::try_from(way).expect("small")],
         _ => Fault::Fine,
     }

@@ -48,6 +48,7 @@ async fn run(name: &str, vars: &[(&str, &str)], url: &str) {
     let output = tokio::process::Command::new("node")
         .args(["--test", &format!("{name}.test.mjs")])
         .current_dir(folder)
+        .envs(vars.iter().copied())
         .env(url, host.url())
         .env("JWT_SECRET", SECRET)
         .stdin(Stdio::null())
@@ -102,6 +103,33 @@ files! {
     typing "typing",
 }
 
+macro_rules! modes {
+    ($($test:ident $file:literal $vars:expr,)*) => {
+        const MODES: &[&str] = &[$($file,)*];
+
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                run($file, &$vars, "TERTULIA_URL").await;
+            }
+        )*
+    };
+}
+
+// Files about one configuration, which they know by the same variables; with another they are skipped.
+modes! {
+    modes_anonymous "modes-anonymous" [("AUTH_MODES", "anonymous")],
+    modes_both_unverified "modes-anonymous" [("AUTH_MODES", "session,anonymous")],
+    modes_development "modes-development" [("AUTH_MODES", ""), ("JWT_SECRET", ""), ("OPEN_ROOMS", ""), ("TERTULIA_DEVELOPMENT", "true")],
+    modes_jwt "modes-jwt" [("AUTH_MODES", "jwt")],
+    modes_by_default "modes-jwt" [("AUTH_MODES", ""), ("OPEN_ROOMS", "")],
+    modes_limits "modes-limits" [("MAX_TEXT_CHARS", "10"), ("MAX_FRAME_BYTES", "2048"), ("PRESENCE_ROOM_MAX", "2")],
+    modes_origins "modes-origins" [("FRONTEND_URL", "https://app.example, https://chat.example:8443/ ,,http://localhost:5173")],
+    modes_rooms "modes-rooms" [("OPEN_ROOMS", "false")],
+    modes_rooms_by_default "modes-rooms" [("OPEN_ROOMS", "")],
+    modes_session "modes-session" [("AUTH_MODES", "session")],
+}
+
 /// The one file that wants the limits as they are by default.
 #[tokio::test(flavor = "multi_thread")]
 async fn limits() {
@@ -116,6 +144,6 @@ fn every_file_is_run() {
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter_map(|name| name.strip_suffix(".test.mjs").map(str::to_owned))
         .collect();
-    let run: BTreeSet<String> = FILES.iter().map(|file| (*file).to_owned()).collect();
+    let run: BTreeSet<String> = FILES.iter().chain(MODES).map(|file| (*file).to_owned()).collect();
     assert_eq!(found, run);
 }

@@ -4,8 +4,34 @@
 //! [`javascript`] runs them. What only Rust can reach (faults in the store, signals, costs) is tested here.
 
 #[cfg(test)]
+mod binary;
+#[cfg(test)]
+mod client;
+#[cfg(test)]
 mod contract;
+#[cfg(test)]
+mod cost;
+#[cfg(test)]
+mod durability;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod figures;
 #[cfg(test)]
 mod host;
 #[cfg(test)]
+mod hosts;
+#[cfg(test)]
+mod identity;
+#[cfg(test)]
 mod javascript;
+#[cfg(test)]
+mod life;
+#[cfg(test)]
+mod log;
+#[cfg(test)]
+mod recorder;
+#[cfg(test)]
+mod socketio;
+#[cfg(test)]
+mod start;

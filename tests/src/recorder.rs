@@ -59,12 +59,7 @@ impl Push for Recorder {
         Ok(())
     }
 
-    async fn identify(
-        &self,
-        _: &ConnectionId,
-        _: Arc<User>,
-        _: Option<Timestamp>,
-    ) -> Result<()> {
+    async fn identify(&self, _: &ConnectionId, _: Arc<User>, _: Option<Timestamp>) -> Result<()> {
         Ok(())
     }
 

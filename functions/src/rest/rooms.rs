@@ -135,9 +135,12 @@ pub(crate) async fn create(
     Body(create): Body<Create>,
 ) -> Answer<(StatusCode, Json<Value>)> {
     let (cx, owner) = (&rest.cx, &by.0);
-    let own: Vec<Room> =
-        cx.store.memberships(&owner.id).await?.into_iter().map(|own| own.room).collect();
-    members::check_count(&own)?;
+    let listed = create.members.unwrap_or_default();
+    for user in listed.iter().chain([&owner.id]) {
+        let rooms = cx.store.memberships(user).await?;
+        let rooms: Vec<Room> = rooms.into_iter().map(|membership| membership.room).collect();
+        members::check_count(&rooms)?;
+    }
     let made = || Id::from_stored(&Uuid::now_v7().to_string(), false);
     let item = RoomItem {
         id: create.id.unwrap_or_else(made),
@@ -152,7 +155,7 @@ pub(crate) async fn create(
     }
     let room = Room::new(kind, &item.id);
     add(cx, &room, owner.id.clone(), Some(owner.username.clone()), Role::Owner).await?;
-    for member in create.members.unwrap_or_default() {
+    for member in listed {
         if member != owner.id {
             add(cx, &room, member, None, Role::Member).await?;
         }

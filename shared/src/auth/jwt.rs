@@ -11,7 +11,7 @@ use jsonwebtoken::{
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::{NAME_CHARS, unauthorized};
+use super::{EXPIRED_TOKEN, INVALID_TOKEN, NAME_CHARS, unauthorized};
 use crate::{
     clock::Timestamp,
     config::{AuthConfig, ConfigError},
@@ -20,9 +20,12 @@ use crate::{
     user::User,
 };
 
-const INVALID: &str = "Token inválido";
 /// An unknown key id makes the set be fetched again, but not more often than this.
 const REFETCH_AFTER: Duration = Duration::from_secs(10);
+/// A key that was taken out of the set is good no longer than this.
+const KEPT: Duration = Duration::from_hours(1);
+/// An uncompressed point of P-256, which is the curve of ES256.
+const P256_BYTES: usize = 65;
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a token says.
@@ -71,16 +74,21 @@ impl Claims {
         }
     }
 
+    fn expires(&self) -> Timestamp {
+        let seconds = self.exp.as_f64().unwrap_or_default();
+        #[allow(clippy::cast_possible_truncation)] // saturates, and is cut to what a time can be
+        Timestamp::from_millis((seconds * 1000.0) as i64)
+    }
+
     pub(super) fn into_user(self) -> Result<(User, Timestamp)> {
-        let id = self.sub.or(self.id).or(self.user_id).ok_or_else(|| unauthorized(INVALID))?;
+        let expires = self.expires();
+        let id =
+            self.sub.or(self.id).or(self.user_id).ok_or_else(|| unauthorized(INVALID_TOKEN))?;
         let username = self.username.filter(|name| !name.is_empty());
         let username = username.unwrap_or_else(|| id.to_string());
         if username.chars().count() > NAME_CHARS {
-            return Err(unauthorized(INVALID));
+            return Err(unauthorized(INVALID_TOKEN));
         }
-        let seconds = self.exp.as_f64().unwrap_or_default();
-        #[allow(clippy::cast_possible_truncation)] // saturates, and is cut to what a time can be
-        let expires = Timestamp::from_millis((seconds * 1000.0) as i64);
         let (avatar, roles) = (self.avatar, self.roles);
         Ok((User { id, username, avatar, roles, verified: true }, expires))
     }
@@ -129,16 +137,21 @@ impl Verifier {
     }
 
     pub(super) async fn verify(&self, token: &str) -> Result<Claims> {
-        let header = decode_header(token).map_err(|_| unauthorized(INVALID))?;
+        let header = decode_header(token).map_err(|_| unauthorized(INVALID_TOKEN))?;
+        // RFC 7515: extensions that must be understood, and are not.
+        if header.crit.is_some() {
+            return Err(unauthorized(INVALID_TOKEN));
+        }
         let configured = self.keys.iter().find(|key| key.algorithm == header.alg);
         if let Some(key) = configured {
             return self.check(token, key);
         }
         let Some(jwks) = &self.jwks else {
-            return Err(unauthorized(INVALID));
+            return Err(unauthorized(INVALID_TOKEN));
         };
-        let jwk = jwks.find(header.kid.as_deref()).await?.ok_or_else(|| unauthorized(INVALID))?;
-        let key = read_jwk(&jwk).ok_or_else(|| unauthorized(INVALID))?;
+        let jwk =
+            jwks.find(header.kid.as_deref()).await?.ok_or_else(|| unauthorized(INVALID_TOKEN))?;
+        let key = read_jwk(&jwk).ok_or_else(|| unauthorized(INVALID_TOKEN))?;
         self.check(token, &key)
     }
 
@@ -161,12 +174,16 @@ impl Verifier {
             }
             None => validation.validate_aud = false,
         }
-        match decode(token, &key.key, &validation) {
+        match decode::<Claims>(token, &key.key, &validation) {
+            // The library rounds to whole seconds.
+            Ok(data) if data.claims.expires() <= Timestamp::now() => {
+                Err(unauthorized(EXPIRED_TOKEN))
+            }
             Ok(data) => Ok(data.claims),
             Err(error) if matches!(error.kind(), ErrorKind::ExpiredSignature) => {
-                Err(unauthorized("Token expirado"))
+                Err(unauthorized(EXPIRED_TOKEN))
             }
-            Err(_) => Err(unauthorized(INVALID)),
+            Err(_) => Err(unauthorized(INVALID_TOKEN)),
         }
     }
 }
@@ -174,12 +191,16 @@ impl Verifier {
 fn read_pem(pem: &str) -> Option<Key> {
     // Keys in environment variables often carry their line ends as `\n`.
     let pem = pem.replace("\\n", "\n");
+    if pem.contains("PRIVATE KEY") {
+        return None;
+    }
     let pem = pem.as_bytes();
     let key = |algorithm, key: jsonwebtoken::errors::Result<DecodingKey>| {
         key.ok().map(|key| Key { algorithm, key })
     };
+    let is_p256 = |key: &Key| key.key.try_get_as_bytes().is_ok_and(|key| key.len() == P256_BYTES);
     key(Algorithm::RS256, DecodingKey::from_rsa_pem(pem))
-        .or_else(|| key(Algorithm::ES256, DecodingKey::from_ec_pem(pem)))
+        .or_else(|| key(Algorithm::ES256, DecodingKey::from_ec_pem(pem)).filter(is_p256))
         .or_else(|| key(Algorithm::EdDSA, DecodingKey::from_ed_pem(pem)))
 }
 
@@ -203,17 +224,21 @@ struct Jwks {
     client: reqwest::Client,
     fetched: Mutex<Option<(Instant, JwkSet)>>,
     fetching: tokio::sync::Mutex<()>,
+    failed: Mutex<Option<Instant>>,
 }
 
 impl Jwks {
     fn new(url: &str) -> Result<Self, ConfigError> {
         let wrong = |problem: String| ConfigError::new("JWT_JWKS_URL", problem);
         let client = reqwest::Client::builder().timeout(FETCH_TIMEOUT).build();
+        let parsed: Option<reqwest::Url> = url.parse().ok();
+        let parsed = parsed.filter(|url| matches!(url.scheme(), "http" | "https"));
         Ok(Self {
-            url: url.parse().map_err(|_| wrong(format!("`{url}` is no URL")))?,
+            url: parsed.ok_or_else(|| wrong(format!("`{url}` is no http or https URL")))?,
             client: client.map_err(|error| wrong(error.to_string()))?,
             fetched: Mutex::default(),
             fetching: <_>::default(),
+            failed: Mutex::default(),
         })
     }
 
@@ -221,10 +246,17 @@ impl Jwks {
         if let Some(jwk) = self.known(kid) {
             return Ok(Some(jwk));
         }
+        let came = Instant::now();
         let _one_at_a_time = self.fetching.lock().await;
+        if self.failed.lock().is_some_and(|failed| failed > came) {
+            return Err(Error::internal("the key set could not be fetched a moment ago"));
+        }
         let recent = |fetched: &(Instant, JwkSet)| fetched.0.elapsed() < REFETCH_AFTER;
         if !self.fetched.lock().as_ref().is_some_and(recent) {
-            let set = self.fetch().await.map_err(Error::internal)?;
+            let set = self.fetch().await.map_err(|error| {
+                *self.failed.lock() = Some(Instant::now());
+                Error::internal(error)
+            })?;
             *self.fetched.lock() = Some((Instant::now(), set));
         }
         Ok(self.known(kid))
@@ -232,7 +264,7 @@ impl Jwks {
 
     fn known(&self, kid: Option<&str>) -> Option<Jwk> {
         let fetched = self.fetched.lock();
-        let (_, set) = fetched.as_ref()?;
+        let (_, set) = fetched.as_ref().filter(|(at, _)| at.elapsed() < KEPT)?;
         match (kid, set.keys.as_slice()) {
             (Some(kid), _) => set.find(kid).cloned(),
             (None, [only]) => Some(only.clone()),
