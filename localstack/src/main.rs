@@ -1,6 +1,6 @@
 //! `cargo run` starts the host; `cargo run -- token` prints a token for it.
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::{io::IsTerminal, net::SocketAddr, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use shared::{
@@ -129,7 +129,8 @@ fn token(config: &Config, args: TokenArgs) -> Result<String, Failure> {
 fn start_logging(config: &LogConfig) -> Result<(), Failure> {
     let filter =
         EnvFilter::try_new(&config.filter).map_err(|error| ConfigError::new("RUST_LOG", error))?;
-    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let color = std::io::stderr().is_terminal();
+    let log = fmt().with_env_filter(filter).with_ansi(color).with_writer(std::io::stderr);
     if config.json {
         log.json().init();
     } else {

@@ -43,22 +43,21 @@ const QUEUED_PACKETS: usize = 1024;
 const WAITING_EVENTS: usize = 256;
 /// The transport reads up to this many times the frame limit, so that a frame over it gets an answer.
 const READ_FACTOR: usize = 16;
-const PING_INTERVAL: Duration = Duration::from_secs(25);
-const PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a socket may stay in no namespace.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The layer that serves `/socket.io/`.
 pub(crate) fn layer(app: &App) -> EngineIoLayer<Handler> {
     let read = app.cx.config.limits.frame_bytes * READ_FACTOR;
+    let heartbeat = app.cx.config.heartbeat;
     let config = EngineIoConfig::builder()
         .req_path("/socket.io")
         .max_buffer_size(QUEUED_PACKETS)
         .max_payload(read as u64)
         .ws_max_message_size(read)
         .ws_max_frame_size(read)
-        .ping_interval(PING_INTERVAL)
-        .ping_timeout(PING_TIMEOUT)
+        .ping_interval(heartbeat.interval)
+        .ping_timeout(heartbeat.timeout)
         .build();
     EngineIoLayer::from_config(Arc::new(Handler(app.clone())), config)
 }
@@ -224,7 +223,9 @@ fn credentials(parts: &Parts, auth: Value) -> Credentials {
 /// Puts an event into the connection's queue, or refuses it at once.
 fn take(app: &App, socket: &Arc<Socket>, entered: &Arc<Entered>, packet: &Packet<'_>) {
     let limit = app.cx.config.limits.frame_bytes;
-    let refused = if let Err(error) = dispatch::count(&entered.connection) {
+    let refused = if app.is_draining() {
+        Some(Error::new(Code::Internal, "The server is going down"))
+    } else if let Err(error) = dispatch::count(&entered.connection) {
         Some(error)
     } else if packet.json.len() > limit {
         Some(too_large(limit))

@@ -10,6 +10,7 @@ use aws_smithy_http_client::{
     Builder as HttpClient,
     tls::{Provider, rustls_provider::CryptoMode},
 };
+use aws_smithy_types::timeout::TimeoutConfig;
 use parking_lot::Mutex;
 use shared::{
     auth::Auth,
@@ -36,6 +37,9 @@ use crate::{
 
 /// How many times in a lease a host renews it.
 const RENEWALS: u32 = 10;
+/// How long DynamoDB may take for one try of a call, and for all tries.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 /// A moment by which every host that is not this one has ended: an embedded store has one host at a time.
 const AFTER_ALL: i64 = i64::MAX;
@@ -140,7 +144,13 @@ async fn prepare(store: &Store, config: &StoreConfig, embedded: bool) -> Result<
 
 async fn sdk_client() -> aws_sdk_dynamodb::Client {
     let http = HttpClient::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
-    let config = aws_config::defaults(aws_config::BehaviorVersion::latest()).http_client(http);
+    let timeouts = TimeoutConfig::builder()
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
+        .http_client(http)
+        .timeout_config(timeouts);
     aws_sdk_dynamodb::Client::new(&config.load().await)
 }
 
@@ -153,7 +163,7 @@ pub(crate) async fn keep_lease(app: App) {
     loop {
         every.tick().await;
         let alone = std::mem::take(&mut first) && app.engine.is_some();
-        if let Err(error) = renew(&app, lease, alone).await {
+        if let Err(error) = Box::pin(renew(&app, lease, alone)).await {
             error.log("lease");
         }
         if let Some(engine) = app.engine.as_ref().filter(|_| swept.elapsed() >= SWEEP_EVERY) {
@@ -165,9 +175,22 @@ pub(crate) async fn keep_lease(app: App) {
     }
 }
 
+/// Others took this host for dead, or it is new: its connections, if it has any, are made known again.
+async fn come_back(app: &App) {
+    for connection in app.hub.all() {
+        let entered = functions::connect::enter(&app.cx, &connection.caller(false)).await;
+        if let Err(error) = entered {
+            error.log("lease");
+        }
+    }
+}
+
 async fn renew(app: &App, lease: Duration, alone: bool) -> Result<(), Error> {
     let now = Timestamp::now();
-    app.cx.store.renew_host(&app.cx.host, now.plus_seconds(lease.as_secs())).await?;
+    let known = app.cx.store.renew_host(&app.cx.host, now.plus_seconds(lease.as_secs())).await?;
+    if !known {
+        Box::pin(come_back(app)).await;
+    }
     let before = if alone { Timestamp::from_millis(AFTER_ALL) } else { now };
     functions::presence::clean_up(&app.cx, before).await
 }

@@ -40,6 +40,8 @@ const QUEUED_FRAMES: usize = 1024;
 const READ_FACTOR: usize = 16;
 /// How often an idle connection is used, so that nobody between takes it for dead. Silence for two of these ends it.
 const PING_EVERY: Duration = Duration::from_mins(1);
+/// How long a closing connection's last input is waited for.
+const LAST_INPUT: Duration = Duration::from_secs(1);
 const PING: &str = r#"{"event":"ping"}"#;
 
 /// Admits before the upgrade: a refusal is an HTTP status.
@@ -169,7 +171,7 @@ impl Session<'_> {
                 biased;
                 outgoing = self.outgoing.recv() => match outgoing {
                     Some(Outgoing::Frame(text)) => self.send(&mut socket, text).await,
-                    Some(Outgoing::Close) | None => return finish(socket).await,
+                    Some(Outgoing::Close) | None => return self.finish(socket).await,
                 },
                 answer = maybe(&mut self.working) => {
                     self.working = None;
@@ -178,7 +180,7 @@ impl Session<'_> {
                         None => Ok(()),
                     }
                 }
-                incoming = socket.recv(), if self.working.is_none() => match incoming {
+                incoming = socket.recv(), if self.working.is_none() && !self.app.is_draining() => match incoming {
                     Some(Ok(message)) => {
                         self.heard = true;
                         match self.take(message) {
@@ -223,6 +225,25 @@ impl Session<'_> {
         socket.flush().await
     }
 
+    /// Answers what was accepted, then says goodbye.
+    async fn finish(mut self, mut socket: WebSocket) {
+        let answer = match self.working.take() {
+            Some(working) => working.await,
+            None => None,
+        };
+        let reason = CloseFrame { code: close_code::NORMAL, reason: "".into() };
+        let last = answer.map(Message::text).into_iter().chain([Message::Close(Some(reason))]);
+        for message in last {
+            if socket.send(message).await.is_err() {
+                // The peer is gone already.
+                return;
+            }
+        }
+        // Closed with input unread, the kernel would drop what is still on its way out.
+        let rest = async { while let Some(Ok(_)) = socket.recv().await {} };
+        let _ = tokio::time::timeout(LAST_INPUT, rest).await;
+    }
+
     /// Begins to handle a frame, or refuses it at once with the frame that says so.
     fn take(&mut self, message: Message) -> Option<String> {
         let text = match message {
@@ -260,12 +281,6 @@ async fn maybe(working: &mut Option<Working<'_>>) -> Option<String> {
         Some(working) => working.await,
         None => pending().await,
     }
-}
-
-async fn finish(mut socket: WebSocket) {
-    let reason = CloseFrame { code: close_code::NORMAL, reason: "".into() };
-    // The peer may be gone already.
-    let _ = socket.send(Message::Close(Some(reason))).await;
 }
 
 /// A request frame.

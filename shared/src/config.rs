@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use http::Uri;
 use thiserror::Error;
 
 use crate::limits::Limits;
@@ -44,8 +45,26 @@ pub struct Config {
     pub limits: Limits,
     /// Times and sizes of presence, typing and sessions.
     pub presence: PresenceConfig,
+    /// How dead Socket.IO connections are noticed. No variable: clients are told, and follow.
+    pub heartbeat: Heartbeat,
     /// `LOG_FORMAT` and `RUST_LOG`.
     pub log: LogConfig,
+}
+
+/// How dead Socket.IO connections are noticed.
+#[derive(Clone, Copy, Debug)]
+pub struct Heartbeat {
+    /// How often a client is pinged.
+    pub interval: Duration,
+    /// How long its answer may take.
+    pub timeout: Duration,
+}
+
+impl Default for Heartbeat {
+    /// What Socket.IO servers do by default.
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(25), timeout: Duration::from_secs(20) }
+    }
 }
 
 /// `HOST` and `PORT`.
@@ -171,11 +190,12 @@ impl Config {
         let config = Self {
             listen,
             store: vars.store()?,
-            origins: vars.origins(),
+            origins: vars.origins()?,
             open_rooms: vars.parse("OPEN_ROOMS")?.unwrap_or(development),
             redis_url: vars.text("REDIS_URL"),
             limits: vars.limits()?,
             presence: vars.presence()?,
+            heartbeat: Heartbeat::default(),
             log: vars.log()?,
             auth,
         };
@@ -256,7 +276,8 @@ impl Vars {
             return Err(ConfigError::new("AUTH_MODES", "jwt needs a key to check tokens with"));
         }
         let unverified = auth.modes.session || auth.modes.anonymous;
-        if unverified && !loopback && !self.parse("ALLOW_UNVERIFIED")?.unwrap_or(false) {
+        let allowed = self.parse("ALLOW_UNVERIFIED")?.unwrap_or(false);
+        if unverified && !loopback && !allowed {
             return Err(ConfigError::new(
                 "AUTH_MODES",
                 "session and anonymous clients only claim who they are; say ALLOW_UNVERIFIED=true to serve them beyond loopback",
@@ -294,12 +315,21 @@ impl Vars {
         Ok(StoreConfig { kind, data_dir, table, local_endpoint })
     }
 
-    fn origins(&self) -> Vec<String> {
+    fn origins(&self) -> Result<Vec<String>, ConfigError> {
         self.text("FRONTEND_URL")
             .unwrap_or_else(|| "http://localhost:3000,http://localhost:3001".into())
             .split(',')
             .map(|origin| origin.trim().trim_end_matches('/').to_owned())
             .filter(|origin| !origin.is_empty())
+            .map(|origin| {
+                let uri: Option<Uri> = origin.parse().ok();
+                let is_origin = |uri: &Uri| uri.scheme().is_some() && uri.path() == "/";
+                if uri.as_ref().is_some_and(is_origin) {
+                    return Ok(origin);
+                }
+                let problem = format!("`{origin}` is no origin, such as https://example.com");
+                Err(ConfigError::new("FRONTEND_URL", problem))
+            })
             .collect()
     }
 

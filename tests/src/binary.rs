@@ -16,12 +16,13 @@ use tokio::{
 
 use crate::{client::DEADLINE, host::SECRET};
 
-/// Builds the binary once, as cargo built this test; what nothing has changed for takes no time.
+/// Builds the binary once. With the tests, because cargo then has built all but the binary itself with the same
+/// features already.
 fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let mut cargo = std::process::Command::new(env!("CARGO"));
-        cargo.args(["build", "--workspace", "--bins", "--message-format=json"]);
+        cargo.args(["build", "--workspace", "--bins", "--tests", "--message-format=json"]);
         if !cfg!(debug_assertions) {
             cargo.arg("--release");
         }
@@ -36,6 +37,7 @@ fn built() -> &'static Path {
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())
             .filter(|message| message["target"]["name"] == "tertulia")
+            .filter(|message| message["profile"]["test"] == false)
             .find_map(|message| message["executable"].as_str().map(PathBuf::from))
             .expect("an executable")
     })

@@ -11,9 +11,9 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use shared::store::Store;
+use shared::{config::Heartbeat, store::Store};
 use tertulia::{
-    app_over,
+    app, app_over,
     dynamodb::{Engine, Location},
 };
 
@@ -106,25 +106,22 @@ async fn a_slow_reader_is_cut_off() {
 
 /// A long-polling client that vanishes says nothing, and has no connection whose end could be seen: its pings do it.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes as long as the ping's interval and timeout together: 45 s"]
 async fn a_polling_client_that_vanishes_is_noticed() {
-    let host = Host::start(&[("PRESENCE_GRACE_SECONDS", "0")]).await;
+    let mut config = config(&[("PRESENCE_GRACE_SECONDS", "0")]);
+    config.heartbeat =
+        Heartbeat { interval: Duration::from_secs(1), timeout: Duration::from_secs(1) };
+    let host = Host::run(app(config).await.expect("a host")).await;
     let mut stays = Client::connect(host.address, "stays").await;
     stays.join("c").await;
     let mut gone = SocketIo::connect(host.address, true, "gone").await;
     gone.ask("join_channel", json!({ "channelId": "c" })).await;
     drop(gone);
     let admin = token("admin", &["admin"]);
-    let noticed = async {
-        loop {
-            let (_, found) = get(host.address, "/connections", &admin).await;
-            if found["connections"].as_array().expect("connections").len() == 1 {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_mins(1), noticed).await.expect("noticed");
+    eventually("noticed", async || {
+        let (_, found) = get(host.address, "/connections", &admin).await;
+        found["connections"].as_array().expect("connections").len() == 1
+    })
+    .await;
     let seen = stays.event_where("user_presence", |seen| seen["status"] == "offline").await;
     assert_eq!(seen["userId"], "gone");
     host.stop().await;

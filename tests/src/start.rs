@@ -264,8 +264,12 @@ async fn what_was_accepted_over_socket_io_is_finished() {
     }
     let mut acks = Vec::new();
     while let Some((_, mut ack)) = client.ack().await {
-        assert_eq!(ack["success"], true, "{ack}");
-        acks.push(ack["seq"].take());
+        if ack["success"] == true {
+            acks.push(ack["seq"].take());
+        } else {
+            // What came after the signal was not accepted, and is told so.
+            assert_eq!(ack["errorCode"], "INTERNAL", "{ack}");
+        }
         if acks.len() == 10 {
             host.terminate().await;
         }

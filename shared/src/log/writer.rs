@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -50,18 +51,24 @@ impl Inner {
     }
 
     /// Writes a batch at the next numbers, however often others come first, and answers everybody in it.
-    async fn commit(&self, channel: &Id, batch: Vec<Waiting>, tail: &mut Tail) {
+    async fn commit(&self, channel: &Id, mut batch: Vec<Waiting>, tail: &mut Tail) {
         let started = Instant::now();
-        let write_ids: Vec<_> =
-            batch.iter().map(|_| format!("{:016x}", rand::random::<u64>())).collect();
         let mut encoded: Option<Encoded> = None;
         let mut attempt = 0;
         let failure = loop {
-            let outcome = match self.prepare(channel, &batch, &write_ids, tail, &mut encoded).await
-            {
-                Ok(prepared) => {
-                    let also = prepared.records.iter().flat_map(|r| r.also.clone()).collect();
-                    self.store.append(channel, &prepared.entries, also).await
+            let outcome = match self.place(channel, tail).await {
+                Ok((first, messages)) => {
+                    // What was encoded for the same numbers stays as it is: it may have landed.
+                    let ready = match encoded.take().filter(|encoded| encoded.first == first) {
+                        Some(ready) => ready,
+                        None => Encoded::new(&mut batch, first, messages),
+                    };
+                    if batch.is_empty() {
+                        return;
+                    }
+                    let ready = encoded.insert(ready);
+                    let also = ready.records.iter().flat_map(|r| r.also.clone()).collect();
+                    self.store.append(channel, &ready.entries, also).await
                 }
                 Err(error) => Outcome::Unknown(error),
             };
@@ -89,28 +96,15 @@ impl Inner {
         answer_refused(batch, failure);
     }
 
-    /// The batch, encoded for the next numbers. What was encoded for the same numbers stays as it is: it may have landed.
-    async fn prepare<'a>(
-        &self,
-        channel: &Id,
-        batch: &[Waiting],
-        write_ids: &[String],
-        tail: &mut Tail,
-        encoded: &'a mut Option<Encoded>,
-    ) -> Result<&'a Encoded> {
-        let (first, messages) = match tail.next {
-            Some(next) => next,
-            None => {
-                let head = self.store.head(channel).await?;
-                let (seq, messages) = head.map_or((0, 0), |head| (head.seq, head.messages));
-                tail.announced.get_or_insert(seq);
-                *tail.next.insert((seq + 1, messages))
-            }
-        };
-        if encoded.as_ref().is_none_or(|encoded| encoded.first != first) {
-            *encoded = Some(Encoded::new(batch, write_ids, first, messages)?);
+    /// The next number, and the messages before it.
+    async fn place(&self, channel: &Id, tail: &mut Tail) -> Result<(u64, u64)> {
+        if let Some(next) = tail.next {
+            return Ok(next);
         }
-        encoded.as_ref().ok_or_else(|| Error::internal("nothing was encoded"))
+        let head = self.store.head(channel).await?;
+        let (seq, messages) = head.map_or((0, 0), |head| (head.seq, head.messages));
+        tail.announced.get_or_insert(seq);
+        Ok(*tail.next.insert((seq + 1, messages)))
     }
 
     async fn landed(&self, channel: &Id, batch: Vec<Waiting>, landed: Encoded, tail: &mut Tail) {
@@ -118,17 +112,7 @@ impl Inner {
         let messages = landed.entries.last().map_or(0, |entry| entry.messages);
         tail.next = Some((last + 1, messages));
         if let Some(push) = &self.announce {
-            let push = push.as_ref();
-            let announced = tail.announced.replace(last).unwrap_or(last);
-            if announced + 1 < landed.first {
-                self.catch_up(push, channel, announced + 1, landed.first - 1).await;
-            }
-            for record in landed.records {
-                let (thread, follow) = (record.thread.as_deref(), record.follow);
-                if let Err(error) = announce(push, channel, thread, &record.frame, follow).await {
-                    error.log("announce");
-                }
-            }
+            self.tell(push.as_ref(), channel, landed.first, landed.records, tail).await;
         }
         for (waiting, slot) in batch.into_iter().zip(landed.slots) {
             // Who does not wait any more does not need the answer.
@@ -136,17 +120,45 @@ impl Inner {
         }
     }
 
-    /// Announces what others wrote in between.
-    async fn catch_up(&self, push: &dyn Push, channel: &Id, first: u64, last: u64) {
-        let missed = async {
-            for entry in self.store.entries(channel, first, last, usize::MAX).await? {
-                announce_entry(push, channel, &entry).await?;
-            }
-            Ok::<_, Error>(())
-        };
-        if let Err(error) = missed.await {
-            error.log("announce");
+    /// Announces what landed from `first` on, and before it what others wrote in between. What cannot be read
+    /// keeps all after it back, until the next entry.
+    async fn tell(
+        &self,
+        push: &dyn Push,
+        channel: &Id,
+        first: u64,
+        records: Vec<Record>,
+        tail: &mut Tail,
+    ) {
+        let announced = tail.announced.unwrap_or(first - 1);
+        if announced + 1 < first
+            && let Err(error) = self.catch_up(push, channel, announced + 1, first - 1).await
+        {
+            return error.log("announce");
         }
+        tail.announced = Some(first + records.len() as u64 - 1);
+        for record in records {
+            let (thread, follow) = (record.thread.as_deref(), record.follow);
+            if let Err(error) = announce(push, channel, thread, &record.frame, follow).await {
+                error.log("announce");
+            }
+        }
+    }
+
+    async fn catch_up(&self, push: &dyn Push, channel: &Id, first: u64, last: u64) -> Result<()> {
+        let mut attempt = 0;
+        let missed = loop {
+            match self.store.entries(channel, first, last, usize::MAX).await {
+                Ok(missed) => break missed,
+                Err(error) if attempt == ATTEMPTS => return Err(error),
+                Err(_) => attempt += 1,
+            }
+            tokio::time::sleep(jitter(attempt)).await;
+        };
+        for entry in &missed {
+            announce_entry(push, channel, entry).await?;
+        }
+        Ok(())
     }
 }
 
@@ -159,30 +171,45 @@ struct Encoded {
 }
 
 impl Encoded {
-    fn new(batch: &[Waiting], write_ids: &[String], first: u64, mut messages: u64) -> Result<Self> {
+    /// Encodes a batch from number `first` on. Who cannot be encoded is answered, and leaves the batch.
+    fn new(batch: &mut Vec<Waiting>, first: u64, mut messages: u64) -> Self {
         let at = Timestamp::now();
         let mut encoded =
             Self { first, slots: Vec::new(), entries: Vec::new(), records: Vec::new() };
-        for ((waiting, write_id), seq) in batch.iter().zip(write_ids).zip(first..) {
-            let slot = Slot { seq, at, write_id: write_id.clone() };
-            let record = (waiting.encode)(&slot)?;
-            messages += u64::from(record.author.is_some());
-            let follow = &record.follow;
-            encoded.entries.push(NewEntry {
-                seq,
-                write_id: write_id.clone(),
-                messages,
-                event: record.frame.event.to_string(),
-                data: record.frame.data.get().to_owned(),
-                follow: if follow.is_empty() { None } else { Some(serde_json::to_string(follow)?) },
-                author: record.author.clone(),
-                thread: record.thread.clone(),
-            });
-            encoded.slots.push(slot);
-            encoded.records.push(record);
+        for waiting in std::mem::take(batch) {
+            let seq = first + encoded.slots.len() as u64;
+            let slot = Slot { seq, at, write_id: format!("{:016x}", rand::random::<u64>()) };
+            match entry(&waiting, &slot, messages) {
+                Ok((record, entry)) => {
+                    messages = entry.messages;
+                    encoded.slots.push(slot);
+                    encoded.entries.push(entry);
+                    encoded.records.push(record);
+                    batch.push(waiting);
+                }
+                Err(error) => drop(waiting.answer.send(Err(Refused::Failed(error)))),
+            }
         }
-        Ok(encoded)
+        encoded
     }
+}
+
+fn entry(waiting: &Waiting, slot: &Slot, messages: u64) -> Result<(Record, NewEntry)> {
+    // A handler's mistake must not end the channel's only writer.
+    let record = catch_unwind(AssertUnwindSafe(|| (waiting.encode)(slot)))
+        .unwrap_or_else(|_| Err(Error::internal("an entry could not be encoded: panic")))?;
+    let follow = &record.follow;
+    let entry = NewEntry {
+        seq: slot.seq,
+        write_id: slot.write_id.clone(),
+        messages: messages + u64::from(record.author.is_some()),
+        event: record.frame.event.to_string(),
+        data: record.frame.data.get().to_owned(),
+        follow: if follow.is_empty() { None } else { Some(serde_json::to_string(follow)?) },
+        author: record.author.clone(),
+        thread: record.thread.clone(),
+    };
+    Ok((record, entry))
 }
 
 fn next_batch(waiting: &mut VecDeque<Waiting>) -> Vec<Waiting> {

@@ -1,6 +1,8 @@
 //! Leases of hosts: a host that stops renewing is dead, and with it all its connections.
 
-use super::{Store, collect, item, key, number};
+use aws_sdk_dynamodb::types::ReturnValue;
+
+use super::{Store, collect, failed, item, key, number};
 use crate::{clock::Timestamp, error::Result};
 
 fn partition() -> String {
@@ -8,14 +10,16 @@ fn partition() -> String {
 }
 
 impl Store {
-    /// Says that a host is alive until a moment.
+    /// Says that a host is alive until a moment; false when nobody knew of it, or it was taken for dead.
     ///
     /// # Errors
     /// `INTERNAL` or `RATE_LIMITED` from the store.
-    pub async fn renew_host(&self, host: &str, until: Timestamp) -> Result<()> {
+    pub async fn renew_host(&self, host: &str, until: Timestamp) -> Result<bool> {
         let mut row = item(partition(), key(&[host]));
         row.insert("until".into(), number(until.millis()));
-        self.put(row).await
+        let put = self.client.put_item().table_name(&*self.table).set_item(Some(row));
+        let before = put.return_values(ReturnValue::AllOld).send().await.map_err(failed)?;
+        Ok(before.attributes.is_some())
     }
 
     /// The hosts whose lease ended before a moment.
