@@ -162,9 +162,9 @@ pub(crate) async fn keep_lease(app: App) {
     let mut first = true;
     loop {
         every.tick().await;
-        let alone = std::mem::take(&mut first) && app.engine.is_some();
-        if let Err(error) = Box::pin(renew(&app, lease, alone)).await {
-            error.log("lease");
+        match Box::pin(renew(&app, lease, first)).await {
+            Ok(()) => first = false,
+            Err(error) => error.log("lease"),
         }
         if let Some(engine) = app.engine.as_ref().filter(|_| swept.elapsed() >= SWEEP_EVERY) {
             swept = tokio::time::Instant::now();
@@ -175,7 +175,7 @@ pub(crate) async fn keep_lease(app: App) {
     }
 }
 
-/// Others took this host for dead, or it is new: its connections, if it has any, are made known again.
+/// Others took this host for dead: its connections are made known again.
 async fn come_back(app: &App) {
     for connection in app.hub.all() {
         let entered = functions::connect::enter(&app.cx, &connection.caller(false)).await;
@@ -185,12 +185,13 @@ async fn come_back(app: &App) {
     }
 }
 
-async fn renew(app: &App, lease: Duration, alone: bool) -> Result<(), Error> {
+async fn renew(app: &App, lease: Duration, first: bool) -> Result<(), Error> {
     let now = Timestamp::now();
     let known = app.cx.store.renew_host(&app.cx.host, now.plus_seconds(lease.as_secs())).await?;
-    if !known {
+    if !known && !first {
         Box::pin(come_back(app)).await;
     }
+    let alone = first && app.engine.is_some();
     let before = if alone { Timestamp::from_millis(AFTER_ALL) } else { now };
     functions::presence::clean_up(&app.cx, before).await
 }

@@ -10,7 +10,7 @@ fn partition() -> String {
 }
 
 impl Store {
-    /// Says that a host is alive until a moment; false when nobody knew of it, or it was taken for dead.
+    /// Says that a host is alive until a moment; false when it is new, or was taken for dead.
     ///
     /// # Errors
     /// `INTERNAL` or `RATE_LIMITED` from the store.
