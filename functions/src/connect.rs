@@ -16,7 +16,7 @@ use shared::{
     user::{Caller, User, UserRef},
 };
 
-use crate::{notify::NewNotification, presence};
+use crate::{disconnect, notify::NewNotification, presence};
 
 const WAITING_NOTIFICATIONS: usize = 100;
 
@@ -52,10 +52,22 @@ pub async fn enter(cx: &Context, caller: &Caller) -> Result<()> {
     let Some(user) = &caller.user else {
         return Ok(());
     };
+    let before = cx.store.arrive(user, &presence::connection(cx, caller)).await?;
+    let settled = settle_in(cx, caller, user, before).await;
+    if settled.is_err() {
+        disconnect::leave(cx, caller).await?;
+    }
+    settled
+}
+
+async fn settle_in(
+    cx: &Context,
+    caller: &Caller,
+    user: &User,
+    before: Option<Presence>,
+) -> Result<()> {
     let since = cx.push.evictions();
-    let connection = presence::connection(cx, caller);
-    let (before, memberships) =
-        tokio::try_join!(cx.store.arrive(user, &connection), cx.store.memberships(&user.id),)?;
+    let memberships = cx.store.memberships(&user.id).await?;
     let mut rooms: Vec<Room> = memberships.into_iter().map(|membership| membership.room).collect();
     rooms.push(user.room());
     cx.subscribe(caller, &rooms, since).await?;

@@ -9,7 +9,7 @@ use shared::{
     error::{Error, Result},
     ids::{Id, Room},
     limits::Limits,
-    log::{Record, Refused, Slot},
+    log::{Record, Slot},
     signal::{Frame, Signal},
     store::{Store, entries::Entry, memberships::Role},
     user::{Caller, User, UserRef},
@@ -20,8 +20,6 @@ use crate::{
     edit_message::OfMessage,
     stored::{self, Now},
 };
-
-const ATTEMPTS: usize = 8;
 
 /// Erase a message: its text, and that of its edits. Its author may, the room's owners and moderators, and administrators.
 #[derive(Deserialize, Validate)]
@@ -63,31 +61,32 @@ impl Event for DeleteMessage {
     async fn handle(self, cx: &Context, caller: &Caller) -> Result<OfMessage> {
         let room = Room::channel(&self.channel_id);
         cx.require_member(caller, &room).await?;
-        let by = caller.user()?;
-        let _turn = cx.log.turn(&self.channel_id).await;
-        for _ in 0..ATTEMPTS {
-            let message = cx.store.message(&self.channel_id, self.message_id.as_str()).await?;
-            if message.author.as_deref() != Some(by.id.as_str()) {
-                may_moderate(cx, by, &room).await?;
-            }
-            let deletion = Deletion {
-                store: cx.store.clone(),
-                by: Arc::clone(by),
-                channel_id: self.channel_id.clone(),
-                message_id: self.message_id.clone(),
-                edits: cx.store.entries_at(&self.channel_id, &message.edits).await?,
-                message,
-            };
-            match cx.log.append_with(&self.channel_id, move |slot| deletion.record(slot)).await {
-                Ok(_) => {
-                    return Ok(OfMessage { message_id: self.message_id });
-                }
-                // Changed since it was read: look again.
-                Err(Refused::Also(..)) => {}
-                Err(Refused::Failed(error)) => return Err(error),
-            }
+        cx.log.change(&self.channel_id, || self.prepare(cx, caller, &room)).await?;
+        Ok(OfMessage { message_id: self.message_id })
+    }
+}
+
+impl DeleteMessage {
+    async fn prepare(
+        &self,
+        cx: &Context,
+        caller: &Caller,
+        room: &Room,
+    ) -> Result<impl Fn(&Slot) -> Result<Record> + use<>> {
+        let by = Arc::clone(caller.user()?);
+        let message = cx.store.message(&self.channel_id, self.message_id.as_str()).await?;
+        if message.author.as_deref() != Some(by.id.as_str()) {
+            may_moderate(cx, &by, room).await?;
         }
-        Err(Error::rate_limited(500))
+        let deletion = Deletion {
+            store: cx.store.clone(),
+            by,
+            channel_id: self.channel_id.clone(),
+            message_id: self.message_id.clone(),
+            edits: cx.store.entries_at(&self.channel_id, &message.edits).await?,
+            message,
+        };
+        Ok(move |slot: &Slot| deletion.record(slot))
     }
 }
 

@@ -9,7 +9,7 @@ use shared::{
     error::{Code, Error, Result},
     ids::{Id, Room},
     limits::{self, ADDRESS_CHARS, ATTACHMENTS, EDITS, LINKS, Limits, MENTIONS},
-    log::{Follow, Record, Refused, Slot},
+    log::{Follow, Record, Slot},
     signal::{Frame, Signal},
     store::{Store, entries::Entry},
     user::{Caller, User, UserRef},
@@ -20,8 +20,6 @@ use crate::{
     mentions,
     stored::{self, Now},
 };
-
-const ATTEMPTS: usize = 8;
 
 /// Change the text of one's own message. A list left out stays as it was.
 #[derive(Deserialize, Validate)]
@@ -81,24 +79,18 @@ impl Event for EditMessage {
     async fn handle(self, cx: &Context, caller: &Caller) -> Result<OfMessage> {
         let room = Room::channel(&self.channel_id);
         cx.require_member(caller, &room).await?;
-        let _turn = cx.log.turn(&self.channel_id).await;
-        for _ in 0..ATTEMPTS {
-            let edit = self.prepare(cx, caller, &room).await?;
-            match cx.log.append_with(&self.channel_id, move |slot| edit.record(slot)).await {
-                Ok(_) => {
-                    return Ok(OfMessage { message_id: self.message_id });
-                }
-                // Changed since it was read: look again.
-                Err(Refused::Also(..)) => {}
-                Err(Refused::Failed(error)) => return Err(error),
-            }
-        }
-        Err(Error::rate_limited(500))
+        cx.log.change(&self.channel_id, || self.prepare(cx, caller, &room)).await?;
+        Ok(OfMessage { message_id: self.message_id })
     }
 }
 
 impl EditMessage {
-    async fn prepare(&self, cx: &Context, caller: &Caller, room: &Room) -> Result<Edit> {
+    async fn prepare(
+        &self,
+        cx: &Context,
+        caller: &Caller,
+        room: &Room,
+    ) -> Result<impl Fn(&Slot) -> Result<Record> + use<>> {
         let editor = Arc::clone(caller.user()?);
         let before = cx.store.message(&self.channel_id, self.message_id.as_str()).await?;
         if before.author.as_deref() != Some(editor.id.as_str()) {
@@ -120,7 +112,7 @@ impl EditMessage {
         let told = mentions::resolve(cx, room, &editor, &mentioned_before).await?;
         let mut mentioned = mentions::resolve(cx, room, &editor, &content.mentions).await?;
         mentioned.retain(|user| !told.contains(user));
-        Ok(Edit {
+        let edit = Edit {
             store: cx.store.clone(),
             mentioned,
             editor,
@@ -128,7 +120,8 @@ impl EditMessage {
             message_id: self.message_id.clone(),
             before,
             content,
-        })
+        };
+        Ok(move |slot: &Slot| edit.record(slot))
     }
 }
 

@@ -27,6 +27,8 @@ use crate::{
     store::{Attributes, Store, entries::message_id},
 };
 
+/// How often a change is prepared again.
+const CHANGE_ATTEMPTS: usize = 8;
 const RETRY_AFTER_MS: u64 = 500;
 /// Channels whose end is remembered. More than that, and idle ones are forgotten.
 const REMEMBERED: usize = 10_000;
@@ -187,6 +189,26 @@ impl ChannelLog {
         encode: impl Fn(&Slot) -> Result<Record> + Send + Sync + 'static,
     ) -> Result<Slot, Refused> {
         self.enqueue(channel, Box::new(encode), true).await
+    }
+
+    /// Appends a change of what was read: `prepare` reads, and is called again when somebody else came in between.
+    ///
+    /// # Errors
+    /// Those of `prepare`; `RATE_LIMITED` when somebody else came eight times.
+    pub async fn change<E, F>(&self, channel: &Id, prepare: impl Fn() -> F + Send) -> Result<Slot>
+    where
+        E: Fn(&Slot) -> Result<Record> + Send + Sync + 'static,
+        F: Future<Output = Result<E>> + Send,
+    {
+        let _turn = self.turn(channel).await;
+        for _ in 0..CHANGE_ATTEMPTS {
+            match self.append_with(channel, prepare().await?).await {
+                Ok(slot) => return Ok(slot),
+                Err(Refused::Also(..)) => {}
+                Err(Refused::Failed(error)) => return Err(error),
+            }
+        }
+        Err(Error::rate_limited(RETRY_AFTER_MS))
     }
 
     /// Waits for the turn of a change that reads before it appends, so that on one host no two of a channel meet.
