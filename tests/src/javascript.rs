@@ -46,7 +46,7 @@ async fn run(name: &str, vars: &[(&str, &str)], url: &str) {
     let folder = tokio::task::spawn_blocking(installed).await.expect("installed");
     let host = Host::start(vars).await;
     let output = tokio::process::Command::new("node")
-        .args(["--test", &format!("{name}.test.mjs")])
+        .args(["--test", "--test-reporter=tap", &format!("{name}.test.mjs")])
         .current_dir(folder)
         .envs(vars.iter().copied())
         .env(url, host.url())
@@ -58,6 +58,8 @@ async fn run(name: &str, vars: &[(&str, &str)], url: &str) {
         .expect("node runs: install Node.js 20 or newer");
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+    let skipped = told.lines().find_map(|line| line.strip_prefix("# skipped "));
+    assert_eq!(skipped, Some("0"), "skipped on a host that it is for: {told}");
     host.stop().await;
 }
 
