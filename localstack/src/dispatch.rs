@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 use shared::{
     api::encode_failure,
-    error::Error,
+    error::{Code, Error},
     limits::{Limiter, Verdict},
     push::Delivery,
     signal::Frame,
@@ -15,6 +15,11 @@ use crate::{
     App,
     connection::{Connection, Wire},
 };
+
+/// The error for what comes while the host is going down.
+pub(crate) fn going_down() -> Error {
+    Error::new(Code::Internal, "The server is going down")
+}
 
 /// Counts an event against the connection's limits. One that floods is cut off.
 ///

@@ -4,15 +4,25 @@ use std::{collections::HashMap, net::SocketAddr, sync::Weak};
 
 use axum::{
     extract::{ConnectInfo, Query, Request, State},
-    http::{HeaderValue, Method, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use functions::rest::Problem;
-use shared::error::Error;
+use serde_json::Value;
+use shared::{auth::Credentials, error::Error};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::{App, listener::Cut};
+
+/// Transports read up to this many times the frame limit, so that a frame over it gets an answer.
+pub(crate) const READ_FACTOR: usize = 16;
+
+/// What a client shows of itself: in the headers and query of its request, and in Socket.IO's `auth`.
+pub(crate) fn credentials(headers: &HeaderMap, uri: &Uri, auth: Value) -> Credentials {
+    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    Credentials { header: header.map(str::to_owned), auth, query: query(uri, "token") }
+}
 
 /// One parameter of a query.
 pub(crate) fn query(uri: &Uri, name: &str) -> Option<String> {

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{body::Bytes, extract::ConnectInfo, http::request::Parts};
+use axum::{body::Bytes, extract::ConnectInfo};
 use engineioxide::{
     DisconnectReason, Str, TransportType, config::EngineIoConfig, handler::EngineIoHandler,
     layer::EngineIoLayer,
@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, value::RawValue};
 use shared::{
     api::too_large,
-    auth::{Admitted, Credentials},
+    auth::Admitted,
     engineio::{Kind, NAMESPACES, Packet, ack_packet, connect_error_packet, connect_packet},
     error::{Code, Error, Result},
     ids::Room,
@@ -41,14 +41,12 @@ use crate::{
 const QUEUED_PACKETS: usize = 1024;
 /// Events of one connection that wait for the one being handled.
 const WAITING_EVENTS: usize = 256;
-/// The transport reads up to this many times the frame limit, so that a frame over it gets an answer.
-const READ_FACTOR: usize = 16;
 /// How long a socket may stay in no namespace.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The layer that serves `/socket.io/`.
 pub(crate) fn layer(app: &App) -> EngineIoLayer<Handler> {
-    let read = app.cx.config.limits.frame_bytes * READ_FACTOR;
+    let read = app.cx.config.limits.frame_bytes * network::READ_FACTOR;
     let heartbeat = app.cx.config.heartbeat;
     let config = EngineIoConfig::builder()
         .req_path("/socket.io")
@@ -81,10 +79,9 @@ impl EngineIoHandler for Handler {
         {
             socket.data.runs_over(Cut::clone(network));
         }
+        let id = socket.id.to_string();
         let socket = Arc::downgrade(&socket);
-        if let Some(known) = socket.upgrade() {
-            self.0.sockets.lock().insert(known.id.to_string(), Weak::clone(&socket));
-        }
+        self.0.sockets.lock().insert(id, Weak::clone(&socket));
         tokio::spawn(async move {
             tokio::time::sleep(CONNECT_TIMEOUT).await;
             if let Some(socket) = socket.upgrade()
@@ -175,9 +172,10 @@ async fn enter(
     auth: Value,
 ) -> Result<()> {
     if app.is_draining() {
-        return Err(Error::new(Code::Internal, "The server is going down"));
+        return Err(dispatch::going_down());
     }
-    let credentials = credentials(&socket.req_parts, auth);
+    let parts = &socket.req_parts;
+    let credentials = network::credentials(&parts.headers, &parts.uri, auth);
     let Admitted { user, expires, session } =
         app.cx.auth.admit(&app.cx.store, &credentials).await?;
     let sid = Uuid::new_v4().simple().to_string();
@@ -214,17 +212,11 @@ async fn enter(
     Ok(())
 }
 
-fn credentials(parts: &Parts, auth: Value) -> Credentials {
-    let header = parts.headers.get("authorization").and_then(|value| value.to_str().ok());
-    let query = network::query(&parts.uri, "token");
-    Credentials { header: header.map(str::to_owned), auth, query }
-}
-
 /// Puts an event into the connection's queue, or refuses it at once.
 fn take(app: &App, socket: &Arc<Socket>, entered: &Arc<Entered>, packet: &Packet<'_>) {
     let limit = app.cx.config.limits.frame_bytes;
     let refused = if app.is_draining() {
-        Some(Error::new(Code::Internal, "The server is going down"))
+        Some(dispatch::going_down())
     } else if let Err(error) = dispatch::count(&entered.connection) {
         Some(error)
     } else if packet.json.len() > limit {

@@ -7,16 +7,16 @@ use axum::{
         ConnectInfo, State, WebSocketUpgrade,
         ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code},
     },
-    http::{HeaderMap, Uri, header},
+    http::{HeaderMap, Uri},
     response::{IntoResponse, Response},
 };
 use functions::rest::Problem;
 use futures_util::{FutureExt, SinkExt};
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use shared::{
     api::too_large,
-    auth::{Admitted, Credentials},
-    error::{Code, Error, Result},
+    auth::Admitted,
+    error::{Error, Result},
     ids::Room,
     user::ConnectionId,
 };
@@ -36,8 +36,6 @@ use crate::{
 
 /// Frames queued for one socket. A reader that falls further behind is cut off.
 const QUEUED_FRAMES: usize = 1024;
-/// The transport reads up to this many times the frame limit, so that a frame over it gets an answer.
-const READ_FACTOR: usize = 16;
 /// How often an idle connection is used, so that nobody between takes it for dead. Silence for two of these ends it.
 const PING_EVERY: Duration = Duration::from_mins(1);
 /// How long a closing connection's last input is waited for.
@@ -53,20 +51,14 @@ pub(crate) async fn upgrade(
     upgrade: WebSocketUpgrade,
 ) -> Response {
     if app.is_draining() {
-        let error = Error::new(Code::Internal, "The server is going down");
-        return Problem(error).into_response();
+        return Problem(dispatch::going_down()).into_response();
     }
-    let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let credentials = Credentials {
-        header: header.map(str::to_owned),
-        query: network::query(&uri, "token"),
-        ..Credentials::default()
-    };
+    let credentials = network::credentials(&headers, &uri, Value::Null);
     let admitted = match app.cx.auth.admit(&app.cx.store, &credentials).await {
         Ok(admitted) => admitted,
         Err(error) => return Problem(error).into_response(),
     };
-    let read = app.cx.config.limits.frame_bytes * READ_FACTOR;
+    let read = app.cx.config.limits.frame_bytes * network::READ_FACTOR;
     upgrade
         .read_buffer_size(4096)
         .write_buffer_size(0)

@@ -154,10 +154,10 @@ pub(crate) async fn create(
         return Err(Error::new(Code::Conflict, exists).into());
     }
     let room = Room::new(kind, &item.id);
-    add(cx, &room, owner.id.clone(), Some(owner.username.clone()), Role::Owner).await?;
+    seat(cx, &room, owner.id.clone(), Some(owner.username.clone()), Role::Owner).await?;
     for member in listed {
         if member != owner.id {
-            add(cx, &room, member, None, Role::Member).await?;
+            seat(cx, &room, member, None, Role::Member).await?;
         }
     }
     Ok((StatusCode::CREATED, Json(shown(&item))))
@@ -174,11 +174,22 @@ pub(crate) async fn add(
     username: Option<String>,
     role: Role,
 ) -> Result<Membership> {
-    let since = cx.push.evictions();
     let rooms = cx.store.memberships(&user).await?;
     let others: Vec<Room> =
         rooms.into_iter().map(|other| other.room).filter(|other| other != room).collect();
     members::check_count(&others)?;
+    seat(cx, room, user, username, role).await
+}
+
+/// As [`add`], for a user who is known not to be in too many rooms.
+async fn seat(
+    cx: &Context,
+    room: &Room,
+    user: Id,
+    username: Option<String>,
+    role: Role,
+) -> Result<Membership> {
+    let since = cx.push.evictions();
     let known = if username.is_none() { cx.store.presence(&user).await? } else { None };
     let user = known.as_ref().map_or(user, |known| known.user.clone());
     let username = username.or(known.and_then(|known| known.username));
