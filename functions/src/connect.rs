@@ -66,10 +66,11 @@ async fn settle_in(
     user: &User,
     before: Option<Presence>,
 ) -> Result<()> {
+    // Before the memberships are read: who is admitted to a room from now on is found among the user's connections.
+    cx.push.join(caller, &[user.room()]).await?;
     let since = cx.push.evictions();
     let memberships = cx.store.memberships(&user.id).await?;
-    let mut rooms: Vec<Room> = memberships.into_iter().map(|membership| membership.room).collect();
-    rooms.push(user.room());
+    let rooms: Vec<Room> = memberships.into_iter().map(|membership| membership.room).collect();
     cx.subscribe(caller, &rooms, since).await?;
     if user.verified && before.as_ref().is_some_and(|before| before.claimed && !before.proven) {
         cx.push.close_unverified(&user.id).await?;

@@ -16,8 +16,7 @@ pub async fn leave(cx: &Context, caller: &Caller) -> Result<()> {
     let left = cx.store.depart(&user.id, vec![presence::connection(cx, caller)]).await?;
     if left.status == Status::Offline {
         let job = Job::PresenceGrace { user: user.id.clone() };
-        cx.later.after(cx.config.presence.grace, job);
-        return Ok(());
+        return cx.later.after(cx.config.presence.grace, job).await;
     }
     presence::settle(cx, &left, None).await
 }

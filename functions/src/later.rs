@@ -4,14 +4,11 @@ use shared::{context::Context, error::Result, later::Job, user::ConnectionId};
 
 use crate::{presence, typing_start};
 
-/// Does a job; failures are logged.
-pub async fn run(cx: &Context, job: Job) {
-    if let Err(error) = act(cx, &job).await {
-        error.log("later");
-    }
-}
-
-async fn act(cx: &Context, job: &Job) -> Result<()> {
+/// Does a job.
+///
+/// # Errors
+/// `INTERNAL` or `RATE_LIMITED` when it could not be done, and may be tried again.
+pub async fn run(cx: &Context, job: &Job) -> Result<()> {
     match job {
         Job::PresenceGrace { user } => presence::end_grace(cx, user).await,
         Job::TypingEnd { connection, channel, due } => {

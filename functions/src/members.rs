@@ -17,7 +17,7 @@ use shared::{
 /// # Errors
 /// `NOT_FOUND` or `FORBIDDEN` for a room that the caller may not join, `CONFLICT` over 100 rooms.
 pub async fn join(cx: &Context, caller: &Caller, room: &Room, id: &Id) -> Result<bool> {
-    if cx.push.holds(&caller.connection, room) {
+    if cx.push.holds(&caller.connection, room) == Some(true) {
         return Ok(false);
     }
     let user = caller.user()?;

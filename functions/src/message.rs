@@ -61,11 +61,14 @@ impl Event for Message {
     type Ack = Stored;
 
     async fn handle(self, cx: &Context, caller: &Caller) -> Result<Stored> {
-        let kept = cx.push.recall(&caller.connection, RECEIVER).await?;
-        if kept.is_null() {
+        let recall = async || {
+            let kept = cx.push.recall(&caller.connection, RECEIVER).await?;
+            Ok(Some(kept).filter(|kept| !kept.is_null()))
+        };
+        let Some(kept) = cx.awaited(recall).await? else {
             return Err(Error::new(Code::Unauthorized, "Client is not initialized")
                 .with_details(json!("Make sure you have performed the 'initialize' event")));
-        }
+        };
         let receiver = match self.receiver_id {
             Some(receiver) => receiver,
             None => serde_json::from_value(kept)?,

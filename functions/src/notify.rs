@@ -4,16 +4,17 @@ use garde::Validate;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::{
-    api::Api,
+    api::{Api, decode},
     clock::Timestamp,
     context::Context,
     error::{Error, Result},
     ids::{Id, Room},
-    limits::Limits,
+    limits::{self, Limits},
     push::Audience,
     signal::{Frame, Signal},
     store::notifications::Notification,
 };
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// Names that Socket.IO, or the plain WebSocket, gives a meaning of its own.
@@ -38,12 +39,26 @@ impl Signal for NewNotification {
     const NAME: &'static str = "newNotification";
 }
 
-/// Keeps a notification, then sends it to every connection of the user; says its id and to how many it went.
+/// A notification to be sent.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[garde(context(Limits))]
+#[garde(allow_unvalidated)]
+pub struct Notice {
+    #[garde(custom(|text: &String, limits: &Limits| limits::text(text, limits)))]
+    message: String,
+    #[schema(value_type = String)]
+    user_id: Id,
+}
+
+/// Keeps a notification, then sends it to every connection of the user; says its id and to how many it went. The id
+/// is a time-ordered one; the same again is the same notification.
 ///
 /// # Errors
 /// `INTERNAL` or `RATE_LIMITED` from the store.
-pub async fn notify(cx: &Context, user_id: Id, message: String) -> Result<(String, usize)> {
-    let id = Uuid::now_v7().to_string();
+pub async fn notify(cx: &Context, id: Uuid, notice: Notice) -> Result<(String, usize)> {
+    let Notice { message, user_id } = notice;
+    let id = id.to_string();
     let room = Room::user(&user_id);
     let created_at = Timestamp::now();
     let notification = Notification { id: id.clone(), message, user_id, created_at };
@@ -72,6 +87,32 @@ pub struct Emit {
     pub except_connections: Vec<String>,
     /// For a broadcast: the rooms, by name; without it every connection.
     pub rooms: Option<Vec<String>>,
+}
+
+/// What a service sends by the bus or a queue: a notification, `{userId, message}`, or an event to a room or, with `*`,
+/// to every connection, `{target, event, data}`. `id` is the notification's.
+///
+/// # Errors
+/// `INVALID_REQUEST` when it is neither, else as [`notify`] and [`emit`].
+pub async fn take(cx: &Context, api: &Api, id: Uuid, json: &str) -> Result<usize> {
+    #[derive(Deserialize)]
+    struct Target {
+        target: Option<String>,
+    }
+    let limits = &cx.config.limits;
+    let Some(target) = decode::<Target>(json)?.target else {
+        let notice: Notice = decode(json)?;
+        notice.validate_with(limits)?;
+        return notify(cx, id, notice).await.map(|(_, delivered)| delivered);
+    };
+    let event: Emit = decode(json)?;
+    event.validate_with(limits)?;
+    if target == "*" {
+        return emit(cx, api, event, None).await;
+    }
+    let room = Room::parse(&target);
+    let room = room.ok_or_else(|| Error::invalid("target", "must be a room's name or *"))?;
+    emit(cx, api, event, Some(std::slice::from_ref(&room))).await
 }
 
 fn null() -> Box<RawValue> {

@@ -72,7 +72,7 @@ impl Event for TypingStart {
         remember(cx, &caller.connection, &kept).await?;
         let connection = caller.connection.as_str().to_owned();
         let job = Job::TypingEnd { connection, channel: self.channel_id.clone(), due };
-        cx.later.after(lasts + Duration::from_millis(1), job);
+        cx.later.after(lasts + Duration::from_millis(1), job).await?;
         tell(cx, &caller.connection, user, &self.channel_id, true).await?;
         Ok(Done {})
     }

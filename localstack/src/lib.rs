@@ -25,6 +25,7 @@ use std::{
 };
 
 use axum::{Router, middleware, routing::get};
+use functions::rest::Origins;
 use parking_lot::Mutex;
 use shared::{
     api::Api,
@@ -42,7 +43,6 @@ use self::{
     connection::Connection,
     dynamodb::Engine,
     listener::{Cut, CuttableListener},
-    network::Origins,
     push::Hub,
     socketio::Socket,
 };
@@ -92,7 +92,7 @@ impl App {
         self.hub.add(connection);
         let caller = connection.caller(false);
         let opened = async {
-            self.hub.join(&connection.id, lobby.as_slice()).await?;
+            self.hub.join(&caller, lobby.as_slice()).await?;
             Box::pin(functions::connect::enter(&self.cx, &caller)).await
         };
         let opened = opened.await;
@@ -126,7 +126,7 @@ impl App {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        let origins = Origins::new(&self.cx.config.origins, listener.local_addr()?);
+        let origins = Origins::new(&self.cx.config.origins, Some(listener.local_addr()?));
         let router = self.router(origins);
         let service = router.into_make_service_with_connect_info::<Cut>();
         let watch = tokio::spawn(watch(self.clone()));
@@ -152,16 +152,13 @@ impl App {
     }
 
     fn router(&self, origins: Origins) -> Router {
-        let cors = origins.cors();
-        page::router()
+        let router = page::router()
             .route("/ws", get(websocket::upgrade))
             .with_state(self.clone())
             .merge(functions::rest::router(self.cx.clone(), Arc::clone(&self.api)))
             .layer(socketio::layer(self))
-            .layer(middleware::from_fn_with_state(self.clone(), network::watch_upgrades))
-            .layer(middleware::from_fn_with_state(origins, network::check_origin))
-            .layer(cors)
-            .layer(CatchPanicLayer::new())
+            .layer(middleware::from_fn_with_state(self.clone(), network::watch_upgrades));
+        origins.guard(router).layer(CatchPanicLayer::new())
     }
 
     async fn drain(&self) {

@@ -1,20 +1,20 @@
 //! `cargo run` starts the host; `cargo run -- token` prints a token for it.
 
-use std::{io::IsTerminal, net::SocketAddr, process::ExitCode};
+use std::{net::SocketAddr, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use shared::{
     auth::{Auth, Claims},
     clock::Timestamp,
-    config::{Config, ConfigError, LogConfig},
+    config::{Config, ConfigError},
     ids::Id,
+    telemetry,
 };
 use tertulia::{app, development_secret, is_development};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
-use tracing_subscriber::{EnvFilter, fmt};
 
 /// The realtime backend: group chat, series groups, presence, notifications.
 #[derive(Parser)]
@@ -66,7 +66,7 @@ type Failure = Box<dyn std::error::Error>;
 
 async fn serve() -> Result<(), Failure> {
     let config = Config::from_env()?;
-    start_logging(&config.log)?;
+    telemetry::start(&config.log)?;
     // Before anything is opened, so that a signal during the start ends it as well.
     let (mut terminated, mut interrupted) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -124,17 +124,4 @@ fn token(config: &Config, args: TokenArgs) -> Result<String, Failure> {
     claims.aud = config.auth.audience.clone().map(Into::into);
     let signed = Auth::new(&auth, 0)?.sign(&claims);
     signed.ok_or_else(|| "JWT_SECRET: tokens can only be signed with a secret".into())
-}
-
-fn start_logging(config: &LogConfig) -> Result<(), Failure> {
-    let filter =
-        EnvFilter::try_new(&config.filter).map_err(|error| ConfigError::new("RUST_LOG", error))?;
-    let color = std::io::stderr().is_terminal();
-    let log = fmt().with_env_filter(filter).with_ansi(color).with_writer(std::io::stderr);
-    if config.json {
-        log.json().init();
-    } else {
-        log.init();
-    }
-    Ok(())
 }

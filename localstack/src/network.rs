@@ -1,17 +1,15 @@
-//! What comes before any transport: origins, cross-origin answers, and which network connection carries whom.
+//! What comes before any transport: what a client shows of itself, and which network connection carries whom.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Weak};
+use std::{collections::HashMap, sync::Weak};
 
 use axum::{
     extract::{ConnectInfo, Query, Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
+    http::{HeaderMap, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use functions::rest::Problem;
 use serde_json::Value;
-use shared::{auth::Credentials, error::Error};
-use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use shared::auth::Credentials;
 
 use crate::{App, listener::Cut};
 
@@ -27,58 +25,6 @@ pub(crate) fn credentials(headers: &HeaderMap, uri: &Uri, auth: Value) -> Creden
 /// One parameter of a query.
 pub(crate) fn query(uri: &Uri, name: &str) -> Option<String> {
     Query::<HashMap<String, String>>::try_from_uri(uri).ok()?.0.remove(name)
-}
-
-/// The origins that browsers may come from: those configured, and the host's own.
-#[derive(Clone)]
-pub(crate) struct Origins(Vec<HeaderValue>);
-
-impl Origins {
-    pub(crate) fn new(configured: &[String], own: SocketAddr) -> Self {
-        let port = own.port();
-        let own = [
-            format!("http://{own}"),
-            format!("http://localhost:{port}"),
-            format!("http://127.0.0.1:{port}"),
-        ];
-        let all = configured.iter().chain(&own);
-        Self(all.filter_map(|origin| HeaderValue::from_str(origin).ok()).collect())
-    }
-
-    fn allow(&self, origin: &HeaderValue) -> bool {
-        self.0.contains(origin)
-    }
-
-    /// The layer that answers preflights and echoes the allowed origin.
-    pub(crate) fn cors(&self) -> CorsLayer {
-        let methods = [
-            Method::GET,
-            Method::POST,
-            Method::PUT,
-            Method::PATCH,
-            Method::DELETE,
-            Method::OPTIONS,
-        ];
-        CorsLayer::new()
-            .allow_origin(AllowOrigin::list(self.0.iter().cloned()))
-            .allow_credentials(true)
-            .allow_methods(methods)
-            .allow_headers(AllowHeaders::mirror_request())
-    }
-}
-
-/// Refuses an origin that is present and not allowed, on every transport.
-pub(crate) async fn check_origin(
-    State(origins): State<Origins>,
-    request: Request,
-    next: Next,
-) -> Response {
-    match request.headers().get(header::ORIGIN) {
-        Some(origin) if !origins.allow(origin) => {
-            Problem(Error::forbidden("This origin is not allowed")).into_response()
-        }
-        _ => next.run(request).await,
-    }
 }
 
 /// Refuses new Socket.IO sessions while the host is going down, and notes which network connection an upgrade uses.

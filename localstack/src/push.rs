@@ -17,7 +17,7 @@ use shared::{
     ids::{Id, Room},
     push::{Audience, ConnectionInfo, Delivery, Push},
     signal::Frame,
-    user::{ConnectionId, User},
+    user::{Caller, ConnectionId, User},
 };
 
 use crate::connection::{Connection, Wire};
@@ -113,8 +113,8 @@ fn left_out(connection: &Connection, audience: &Audience<'_>) -> bool {
 
 #[async_trait]
 impl Push for Hub {
-    async fn join(&self, connection: &ConnectionId, rooms: &[Room]) -> Result<()> {
-        if let Some(connection) = self.get(connection) {
+    async fn join(&self, caller: &Caller, rooms: &[Room]) -> Result<()> {
+        if let Some(connection) = self.get(&caller.connection) {
             self.enter(&connection, rooms);
         }
         Ok(())
@@ -216,8 +216,8 @@ impl Push for Hub {
         self.get(connection).map(|connection| connection.rooms())
     }
 
-    fn holds(&self, connection: &ConnectionId, room: &Room) -> bool {
-        self.get(connection).is_some_and(|connection| connection.holds(room))
+    fn holds(&self, connection: &ConnectionId, room: &Room) -> Option<bool> {
+        self.get(connection).map(|connection| connection.holds(room))
     }
 
     fn evictions(&self) -> u64 {

@@ -20,8 +20,11 @@ use serde_json::{Value, value::RawValue};
 use shared::{
     api::too_large,
     auth::Admitted,
-    engineio::{Kind, NAMESPACES, Packet, ack_packet, connect_error_packet, connect_packet},
-    error::{Code, Error, Result},
+    engineio::{
+        self, Kind, NAMESPACES, Packet, ack_packet, connect_error_packet, connect_packet,
+        event_name,
+    },
+    error::{Error, Result},
     ids::Room,
     user::ConnectionId,
 };
@@ -105,11 +108,11 @@ impl EngineIoHandler for Handler {
     fn on_message(self: &Arc<Self>, text: Str, socket: Arc<Socket>) {
         let app = &self.0;
         let Some(packet) = Packet::parse(&text) else {
-            return refuse_packet(&socket, "/", &Error::invalid("", "this is no Socket.IO packet"));
+            return refuse_packet(&socket, "/", &engineio::no_packet());
         };
         let namespace = NAMESPACES.into_iter().find(|served| *served == packet.namespace);
         let Some(namespace) = namespace else {
-            let error = Error::new(Code::NotFound, "Invalid namespace");
+            let error = engineio::no_namespace();
             return emit(&socket, connect_error_packet(packet.namespace, &error));
         };
         match packet.kind {
@@ -128,8 +131,7 @@ impl EngineIoHandler for Handler {
                 match entered.filter(|entered| !entered.connection.is_closing()) {
                     Some(entered) => take(app, &socket, &entered, &packet),
                     None => {
-                        let error =
-                            Error::new(Code::Unauthorized, "Connect to the namespace first");
+                        let error = engineio::not_entered();
                         emit(&socket, connect_error_packet(namespace, &error));
                     }
                 }
@@ -222,7 +224,7 @@ fn take(app: &App, socket: &Arc<Socket>, entered: &Arc<Entered>, packet: &Packet
     } else if packet.json.len() > limit {
         Some(too_large(limit))
     } else if packet.kind == Kind::BinaryEvent {
-        Some(Error::invalid("", "binary data is not accepted"))
+        Some(engineio::no_binary())
     } else if entered.inbox.lock().waiting.len() >= WAITING_EVENTS {
         Some(Error::rate_limited(1000))
     } else {
@@ -265,22 +267,12 @@ async fn handle(
     json: &str,
     wants_ack: bool,
 ) -> Option<Box<RawValue>> {
-    let parsed: serde_json::Result<Vec<&RawValue>> = serde_json::from_str(json);
-    match (parsed, event_name(json)) {
-        (Ok(parts), Some(name)) => {
-            dispatch::answer(app, connection, &name, &parts[1..], wants_ack).await
+    match engineio::event(json) {
+        Ok((name, arguments)) => {
+            dispatch::answer(app, connection, &name, &arguments, wants_ack).await
         }
-        (_, name) => {
-            let error = Error::invalid("", "the packet is no event");
-            dispatch::refuse(connection, name.as_deref(), &error, wants_ack)
-        }
+        Err(error) => dispatch::refuse(connection, event_name(json).as_deref(), &error, wants_ack),
     }
-}
-
-/// The event's name, the first of the packet's array, even where the rest is cut short or wrong.
-fn event_name(json: &str) -> Option<String> {
-    let rest = json.trim_start().strip_prefix('[')?;
-    serde_json::Deserializer::from_str(rest).into_iter::<String>().next()?.ok()
 }
 
 fn send_ack(socket: &Socket, namespace: &str, ack: Option<u64>, answer: Option<Box<RawValue>>) {

@@ -6,14 +6,10 @@ use std::{
     time::Duration,
 };
 
-use aws_smithy_http_client::{
-    Builder as HttpClient,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
-use aws_smithy_types::timeout::TimeoutConfig;
 use parking_lot::Mutex;
 use shared::{
     auth::Auth,
+    aws::sdk_config,
     clock::Timestamp,
     config::{Config, ConfigError, StoreConfig, StoreKind},
     context::Context,
@@ -37,9 +33,6 @@ use crate::{
 
 /// How many times in a lease a host renews it.
 const RENEWALS: u32 = 10;
-/// How long DynamoDB may take for one try of a call, and for all tries.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 /// A moment by which every host that is not this one has ended: an embedded store has one host at a time.
 const AFTER_ALL: i64 = i64::MAX;
@@ -76,7 +69,7 @@ pub async fn app(config: Config) -> Result<App, StartError> {
             build(config, client, Some(engine)).await
         }
         StoreKind::DynamoDb => {
-            let client = sdk_client().await;
+            let client = aws_sdk_dynamodb::Client::new(&sdk_config().await);
             build(config, client, None).await
         }
     }
@@ -140,18 +133,6 @@ async fn prepare(store: &Store, config: &StoreConfig, embedded: bool) -> Result<
         table: config.table.clone(),
         cause: error.cause().map_or_else(|| error.to_string(), ToString::to_string),
     })
-}
-
-async fn sdk_client() -> aws_sdk_dynamodb::Client {
-    let http = HttpClient::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https();
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .operation_timeout(OPERATION_TIMEOUT)
-        .build();
-    let config = aws_config::defaults(aws_config::BehaviorVersion::latest())
-        .http_client(http)
-        .timeout_config(timeouts);
-    aws_sdk_dynamodb::Client::new(&config.load().await)
 }
 
 /// Says again and again that this host is alive, and clears up after those that are not.

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use shared::{
     context::Context,
+    error::Result,
     later::{Job, Later},
 };
 use tokio::sync::mpsc;
@@ -21,10 +23,12 @@ impl Timers {
     }
 }
 
+#[async_trait]
 impl Later for Timers {
-    fn after(&self, delay: Duration, job: Job) {
+    async fn after(&self, delay: Duration, job: Job) -> Result<()> {
         // The receiver ends only with the process.
         let _ = self.0.send((delay, job));
+        Ok(())
     }
 }
 
@@ -34,7 +38,9 @@ pub(crate) async fn run(cx: Context, mut jobs: Jobs) {
         let cx = cx.clone();
         tokio::spawn(async move {
             tokio::time::sleep(delay).await;
-            functions::later::run(&cx, job).await;
+            if let Err(error) = functions::later::run(&cx, &job).await {
+                error.log("later");
+            }
         });
     }
 }

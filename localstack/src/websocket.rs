@@ -1,6 +1,6 @@
 //! The plain WebSocket: JSON text frames, one task a connection.
 
-use std::{collections::BTreeMap, future::pending, pin::Pin, sync::Arc, time::Duration};
+use std::{future::pending, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{
     extract::{
@@ -12,12 +12,13 @@ use axum::{
 };
 use functions::rest::Problem;
 use futures_util::{FutureExt, SinkExt};
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 use shared::{
     api::too_large,
     auth::Admitted,
     error::{Error, Result},
     ids::Room,
+    plain::{self, Request, ack_frame},
     user::ConnectionId,
 };
 use tokio::{
@@ -40,7 +41,6 @@ const QUEUED_FRAMES: usize = 1024;
 const PING_EVERY: Duration = Duration::from_mins(1);
 /// How long a closing connection's last input is waited for.
 const LAST_INPUT: Duration = Duration::from_secs(1);
-const PING: &str = r#"{"event":"ping"}"#;
 
 /// Admits before the upgrade: a refusal is an HTTP status.
 pub(crate) async fn upgrade(
@@ -186,7 +186,7 @@ impl Session<'_> {
                     if !std::mem::take(&mut self.heard) {
                         return;
                     }
-                    match socket.send(Message::text(PING)).await {
+                    match socket.send(Message::text(plain::PING)).await {
                         Ok(()) => socket.send(Message::Ping(<_>::default())).await,
                         failed => failed,
                     }
@@ -262,7 +262,7 @@ impl Session<'_> {
 
     fn refuse(&self, request: Option<&Request<'_>>, error: &Error) -> Option<String> {
         let name = request.and_then(Request::name);
-        let id = request.and_then(|request| request.id);
+        let id = request.and_then(Request::id);
         let refusal = dispatch::refuse(self.connection, name.as_deref(), error, id.is_some());
         Some(ack_frame(id?, &refusal?))
     }
@@ -275,42 +275,6 @@ async fn maybe(working: &mut Option<Working<'_>>) -> Option<String> {
     }
 }
 
-/// A request frame.
-struct Request<'a> {
-    action: Option<&'a RawValue>,
-    id: Option<&'a RawValue>,
-    data: Payload<'a>,
-}
-
-enum Payload<'a> {
-    Nested(&'a RawValue),
-    Flat(Box<RawValue>),
-}
-
-impl<'a> Request<'a> {
-    fn parse(text: &'a str) -> Result<Self> {
-        let mut fields: BTreeMap<std::borrow::Cow<'a, str>, &'a RawValue> =
-            serde_json::from_str(text)
-                .map_err(|_| Error::invalid("", "the frame is no JSON object"))?;
-        let action = fields.remove("action");
-        let id = fields.remove("id").filter(|id| id.get() != "null");
-        if id.is_some_and(|id| {
-            !id.get().starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit())
-        }) {
-            return Err(Error::invalid("id", "must be a string or a number"));
-        }
-        let data = match fields.remove("data") {
-            Some(data) => Payload::Nested(data),
-            None => Payload::Flat(serde_json::value::to_raw_value(&fields)?),
-        };
-        Ok(Self { action, id, data })
-    }
-
-    fn name(&self) -> Option<String> {
-        self.action.and_then(|action| serde_json::from_str(action.get()).ok())
-    }
-}
-
 async fn handle(app: &App, connection: &Arc<Connection>, text: &str) -> Option<String> {
     let request = match Request::parse(text) {
         Ok(request) => request,
@@ -319,23 +283,10 @@ async fn handle(app: &App, connection: &Arc<Connection>, text: &str) -> Option<S
             return None;
         }
     };
-    let wants_ack = request.id.is_some();
+    let wants_ack = request.id().is_some();
     let answer = match request.name() {
-        Some(name) => {
-            let data = match &request.data {
-                Payload::Nested(data) => data,
-                Payload::Flat(data) => &**data,
-            };
-            dispatch::answer(app, connection, &name, &[data], wants_ack).await
-        }
-        None => {
-            let error = Error::invalid("action", "must name an event");
-            dispatch::refuse(connection, None, &error, wants_ack)
-        }
+        Some(name) => dispatch::answer(app, connection, &name, &[request.data()], wants_ack).await,
+        None => dispatch::refuse(connection, None, &plain::nameless(), wants_ack),
     };
-    Some(ack_frame(request.id?, &answer?))
-}
-
-fn ack_frame(id: &RawValue, data: &RawValue) -> String {
-    format!(r#"{{"event":"ack","id":{id},"data":{data}}}"#)
+    Some(ack_frame(request.id()?, &answer?))
 }

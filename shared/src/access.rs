@@ -29,12 +29,15 @@ impl Context {
     /// # Errors
     /// `NOT_FOUND` for a room that does not exist or is private, `FORBIDDEN` for a public one.
     pub async fn require_member(&self, caller: &Caller, room: &Room) -> Result<()> {
-        if self.push.holds(&caller.connection, room) {
-            return Ok(());
+        match self.push.holds(&caller.connection, room) {
+            Some(true) => Ok(()),
+            Some(false) => {
+                let since = self.push.evictions();
+                self.membership(caller.user()?, room).await?;
+                self.subscribe(caller, std::slice::from_ref(room), since).await
+            }
+            None => self.membership(caller.user()?, room).await.map(drop),
         }
-        let since = self.push.evictions();
-        self.membership(caller.user()?, room).await?;
-        self.subscribe(caller, std::slice::from_ref(room), since).await
     }
 
     /// The membership of a user in a room, read from the store.
@@ -42,10 +45,27 @@ impl Context {
     /// # Errors
     /// As [`Context::require_member`].
     pub async fn membership(&self, user: &User, room: &Room) -> Result<Membership> {
-        match self.store.membership(&user.id, room).await? {
-            Some(membership) => Ok(membership),
-            None => Err(self.refusal(room).await?),
+        if let Some(membership) = self.awaited(|| self.store.membership(&user.id, room)).await? {
+            return Ok(membership);
         }
+        Err(self.refusal(room).await?)
+    }
+
+    /// What another event of the same client may be writing at this moment: looked for again, as often as configured.
+    ///
+    /// # Errors
+    /// Those of `look`.
+    pub async fn awaited<T, F>(&self, look: impl Fn() -> F + Send) -> Result<Option<T>>
+    where
+        F: Future<Output = Result<Option<T>>> + Send,
+    {
+        for wait in self.config.look_again {
+            match look().await? {
+                Some(found) => return Ok(Some(found)),
+                None => tokio::time::sleep(*wait).await,
+            }
+        }
+        look().await
     }
 
     /// What a caller who is not in the room is told: a private one looks as if it did not exist.
@@ -64,7 +84,7 @@ impl Context {
     /// # Errors
     /// `INTERNAL` when memberships cannot be read again.
     pub async fn subscribe(&self, caller: &Caller, rooms: &[Room], since: u64) -> Result<()> {
-        self.push.join(&caller.connection, rooms).await?;
+        self.push.join(caller, rooms).await?;
         match &caller.user {
             Some(user) => self.evict_removed(&user.id, rooms, since).await,
             None => Ok(()),
@@ -85,12 +105,14 @@ impl Context {
         if self.push.evictions() == since {
             return Ok(());
         }
-        for room in rooms {
-            let is_room = !matches!(room.kind(), RoomKind::User | RoomKind::Global);
-            if is_room && self.store.membership(user, room).await?.is_none() {
-                self.push.evict(user, std::slice::from_ref(room)).await?;
-            }
+        let joined = |room: &&Room| !matches!(room.kind(), RoomKind::User | RoomKind::Global);
+        let rooms: Vec<Room> = rooms.iter().filter(joined).cloned().collect();
+        let held = self.store.memberships_among(user, &rooms).await?;
+        let is_held = |room: &Room| held.iter().any(|membership| membership.room == *room);
+        let removed: Vec<Room> = rooms.into_iter().filter(|room| !is_held(room)).collect();
+        if removed.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.push.evict(user, &removed).await
     }
 }

@@ -3,9 +3,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
+    panic::AssertUnwindSafe,
     pin::Pin,
 };
 
+use futures_util::FutureExt;
 use garde::Validate;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -108,7 +110,9 @@ impl Api {
         name: &str,
         arguments: &[&RawValue],
     ) -> Answer {
-        let answer = self.dispatch(cx, caller, name, arguments).await;
+        // A handler's mistake is one event's: whoever sent it is told, and the connection goes on.
+        let answer = AssertUnwindSafe(self.dispatch(cx, caller, name, arguments)).catch_unwind();
+        let answer = answer.await.unwrap_or_else(|_| Err(Error::internal("a handler panicked")));
         if let Err(error) = &answer {
             error.log(name);
         }

@@ -1,14 +1,17 @@
 //! The configuration: read from the environment once, at start. A wrong value stops the start and names its variable.
 
-use std::{
-    collections::BTreeMap, fmt, net::IpAddr, ops::RangeInclusive, path::PathBuf, str::FromStr,
-    time::Duration,
-};
+mod vars;
 
-use http::Uri;
+use std::{collections::BTreeMap, fmt, net::IpAddr, path::PathBuf, time::Duration};
+
 use thiserror::Error;
 
+use self::vars::Vars;
 use crate::limits::Limits;
+
+/// Two events of one client may run side by side there.
+const LOOK_AGAIN: [Duration; 3] =
+    [Duration::from_millis(50), Duration::from_millis(100), Duration::from_millis(250)];
 
 /// A variable with a value that cannot be used.
 #[derive(Debug, Error)]
@@ -49,6 +52,26 @@ pub struct Config {
     pub heartbeat: Heartbeat,
     /// `LOG_FORMAT` and `RUST_LOG`.
     pub log: LogConfig,
+    /// What a function in the cloud is told by its template; none on a host.
+    pub cloud: Option<CloudConfig>,
+    /// How long after another look is taken for what an event of the same client may be writing. A host needs none:
+    /// it handles a client's events one after the other.
+    pub look_again: &'static [Duration],
+}
+
+/// What the template tells a function.
+#[derive(Clone, Debug)]
+pub struct CloudConfig {
+    /// `_HANDLER`: which of the functions this is.
+    pub handler: String,
+    /// `WEBSOCKET_ENDPOINT`: where connections are managed; ends in the stage.
+    pub endpoint: String,
+    /// `LATER_QUEUE_URL`: takes work with a delay.
+    pub later_queue: String,
+    /// `DELIVER_QUEUE_URL`: takes pages of a broadcast to many.
+    pub deliver_queue: String,
+    /// `OPEN_FUNCTION`: the function that greets new connections; only `connect` needs it.
+    pub open_function: Option<String>,
 }
 
 /// How dead Socket.IO connections are noticed.
@@ -185,18 +208,22 @@ impl Config {
             host: vars.parse("HOST")?.unwrap_or(IpAddr::from([127, 0, 0, 1])),
             port: vars.parse("PORT")?.unwrap_or(4000),
         };
-        let auth = vars.auth(listen.host.is_loopback())?;
-        let development = listen.host.is_loopback() && !auth.has_key();
+        let cloud = vars.cloud()?;
+        let loopback = listen.host.is_loopback() && cloud.is_none();
+        let auth = vars.auth(loopback)?;
+        let development = loopback && !auth.has_key();
         let config = Self {
             listen,
-            store: vars.store()?,
+            store: vars.store(cloud.is_some())?,
             origins: vars.origins()?,
             open_rooms: vars.parse("OPEN_ROOMS")?.unwrap_or(development),
             redis_url: vars.text("REDIS_URL"),
             limits: vars.limits()?,
-            presence: vars.presence()?,
+            presence: vars.presence(cloud.is_some())?,
             heartbeat: Heartbeat::default(),
             log: vars.log()?,
+            look_again: if cloud.is_some() { &LOOK_AGAIN } else { &[] },
+            cloud,
             auth,
         };
         if config.redis_url.is_some() && config.store.kind == StoreKind::Embedded {
@@ -204,191 +231,4 @@ impl Config {
         }
         Ok(config)
     }
-}
-
-struct Vars(BTreeMap<String, String>);
-
-impl Vars {
-    fn text(&self, name: &str) -> Option<String> {
-        self.0.get(name).filter(|value| !value.is_empty()).cloned()
-    }
-
-    fn parse<T: FromStr>(&self, name: &'static str) -> Result<Option<T>, ConfigError> {
-        let Some(text) = self.text(name) else {
-            return Ok(None);
-        };
-        let kind = std::any::type_name::<T>().rsplit("::").next().unwrap_or_default();
-        text.parse()
-            .map(Some)
-            .map_err(|_| ConfigError::new(name, format!("`{text}` is not a value of type {kind}")))
-    }
-
-    fn within<T>(
-        &self,
-        name: &'static str,
-        default: T,
-        range: RangeInclusive<T>,
-    ) -> Result<T, ConfigError>
-    where
-        T: FromStr + PartialOrd + fmt::Display,
-    {
-        let value = self.parse(name)?.unwrap_or(default);
-        if !range.contains(&value) {
-            let (least, most) = range.into_inner();
-            return Err(ConfigError::new(name, format!("{value} is not within {least} to {most}")));
-        }
-        Ok(value)
-    }
-
-    fn seconds(
-        &self,
-        name: &'static str,
-        default: u64,
-        least: u64,
-    ) -> Result<Duration, ConfigError> {
-        self.within(name, default, least..=86_400).map(Duration::from_secs)
-    }
-
-    fn auth(&self, loopback: bool) -> Result<AuthConfig, ConfigError> {
-        let mut auth = AuthConfig {
-            modes: Modes::default(),
-            secret: self.text("JWT_SECRET"),
-            public_key: self.text("JWT_PUBLIC_KEY"),
-            jwks_url: self.text("JWT_JWKS_URL"),
-            issuer: self.text("JWT_ISSUER"),
-            audience: self.text("JWT_AUDIENCE"),
-        };
-        if auth.secret.as_ref().is_some_and(|secret| secret.len() < 32) {
-            return Err(ConfigError::new("JWT_SECRET", "must be at least 32 bytes long"));
-        }
-        auth.modes = match self.text("AUTH_MODES") {
-            Some(list) => parse_modes(&list)?,
-            None if auth.has_key() => Modes { jwt: true, ..Modes::default() },
-            None if loopback => Modes { jwt: true, session: true, anonymous: true },
-            None => {
-                return Err(ConfigError::new(
-                    "JWT_SECRET",
-                    "a host that is not on a loopback address needs JWT_SECRET, JWT_PUBLIC_KEY or JWT_JWKS_URL",
-                ));
-            }
-        };
-        if auth.modes.jwt && !auth.has_key() && !loopback {
-            return Err(ConfigError::new("AUTH_MODES", "jwt needs a key to check tokens with"));
-        }
-        let unverified = auth.modes.session || auth.modes.anonymous;
-        let allowed = self.parse("ALLOW_UNVERIFIED")?.unwrap_or(false);
-        if unverified && !loopback && !allowed {
-            return Err(ConfigError::new(
-                "AUTH_MODES",
-                "session and anonymous clients only claim who they are; say ALLOW_UNVERIFIED=true to serve them beyond loopback",
-            ));
-        }
-        Ok(auth)
-    }
-
-    fn store(&self) -> Result<StoreConfig, ConfigError> {
-        let kind = match self.text("STORE").as_deref() {
-            None | Some("embedded") => StoreKind::Embedded,
-            Some("dynamodb") => StoreKind::DynamoDb,
-            Some(other) => {
-                return Err(ConfigError::new(
-                    "STORE",
-                    format!("`{other}` is neither embedded nor dynamodb"),
-                ));
-            }
-        };
-        let table = self.text("TABLE_NAME").unwrap_or_else(|| "tertulia".into());
-        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if !(3..=255).contains(&table.len()) || !table.chars().all(legal) {
-            return Err(ConfigError::new(
-                "TABLE_NAME",
-                format!("`{table}` is no name for a DynamoDB table"),
-            ));
-        }
-        let data_dir = match self.text("DATA_DIR").as_deref() {
-            Some(":memory:") => None,
-            other => Some(other.unwrap_or("./data").into()),
-        };
-        let local_endpoint = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"]
-            .iter()
-            .any(|name| self.text(name).is_some());
-        Ok(StoreConfig { kind, data_dir, table, local_endpoint })
-    }
-
-    fn origins(&self) -> Result<Vec<String>, ConfigError> {
-        self.text("FRONTEND_URL")
-            .unwrap_or_else(|| "http://localhost:3000,http://localhost:3001".into())
-            .split(',')
-            .map(|origin| origin.trim().trim_end_matches('/').to_owned())
-            .filter(|origin| !origin.is_empty())
-            .map(|origin| {
-                let uri: Option<Uri> = origin.parse().ok();
-                let is_origin = |uri: &Uri| uri.scheme().is_some() && uri.path() == "/";
-                if uri.as_ref().is_some_and(is_origin) {
-                    return Ok(origin);
-                }
-                let problem = format!("`{origin}` is no origin, such as https://example.com");
-                Err(ConfigError::new("FRONTEND_URL", problem))
-            })
-            .collect()
-    }
-
-    fn limits(&self) -> Result<Limits, ConfigError> {
-        let limits = Limits {
-            events_per_second: self.within("RATE_EVENTS_PER_SECOND", 20, 0..=1_000_000)?,
-            burst: self.within("RATE_BURST", 40, 0..=1_000_000)?,
-            frame_bytes: self.within("MAX_FRAME_BYTES", 32 * 1024, 1024..=256 * 1024)?,
-            text_chars: self.within("MAX_TEXT_CHARS", 4000, 1..=32_000)?,
-        };
-        if limits.events_per_second > 0 && limits.burst == 0 {
-            return Err(ConfigError::new("RATE_BURST", "must be at least 1"));
-        }
-        Ok(limits)
-    }
-
-    fn presence(&self) -> Result<PresenceConfig, ConfigError> {
-        let days = self.within("SESSION_TTL_DAYS", 7, 1..=3650)?;
-        Ok(PresenceConfig {
-            lease: self.seconds("PRESENCE_LEASE_SECONDS", 300, 2)?,
-            grace: self.seconds("PRESENCE_GRACE_SECONDS", 2, 0)?,
-            room_max: self.within("PRESENCE_ROOM_MAX", 200, 0..=1_000_000)?,
-            typing: self.seconds("TYPING_SECONDS", 6, 1)?,
-            session_ttl: Duration::from_secs(days * 86_400),
-        })
-    }
-
-    fn log(&self) -> Result<LogConfig, ConfigError> {
-        let json = match self.text("LOG_FORMAT").as_deref() {
-            None | Some("text") => false,
-            Some("json") => true,
-            Some(other) => {
-                return Err(ConfigError::new(
-                    "LOG_FORMAT",
-                    format!("`{other}` is neither text nor json"),
-                ));
-            }
-        };
-        Ok(LogConfig { filter: self.text("RUST_LOG").unwrap_or_else(|| "info".into()), json })
-    }
-}
-
-fn parse_modes(list: &str) -> Result<Modes, ConfigError> {
-    let mut modes = Modes::default();
-    for mode in list.split(',').map(str::trim).filter(|mode| !mode.is_empty()) {
-        match mode {
-            "jwt" => modes.jwt = true,
-            "session" => modes.session = true,
-            "anonymous" => modes.anonymous = true,
-            other => {
-                return Err(ConfigError::new(
-                    "AUTH_MODES",
-                    format!("`{other}` is none of jwt, session, anonymous"),
-                ));
-            }
-        }
-    }
-    if modes == Modes::default() {
-        return Err(ConfigError::new("AUTH_MODES", "names no mode, so nobody could connect"));
-    }
-    Ok(modes)
 }

@@ -1,12 +1,36 @@
-//! Socket.IO v5 packets as text, without the Engine.IO type in front: `<type>[<attachments>-][/namespace,][id][json]`.
+//! Socket.IO v5 packets as text: `<type>[<attachments>-][/namespace,][id][json]`. The Engine.IO v4 type in front of them
+//! is only for those who have no engine below them.
 
 use serde::Serialize;
 use serde_json::{json, value::RawValue};
 
 use crate::{
-    error::Error,
+    config::Heartbeat,
+    error::{Code, Error, Result},
     signal::{Frame, quoted},
 };
+
+/// Engine.IO: asks whether the client is still there; resets its timer.
+pub const PING: &str = "2";
+
+/// Engine.IO: a Socket.IO packet.
+#[must_use]
+pub fn message(packet: &str) -> String {
+    format!("4{packet}")
+}
+
+/// Engine.IO: the first packet. After `interval` and `timeout` without a ping the client takes the server for dead.
+#[must_use]
+pub fn open_packet(sid: &str, heartbeat: Heartbeat, max_payload: usize) -> String {
+    let open = json!({
+        "sid": sid,
+        "upgrades": [],
+        "pingInterval": heartbeat.interval.as_millis(),
+        "pingTimeout": heartbeat.timeout.as_millis(),
+        "maxPayload": max_payload,
+    });
+    format!("0{open}")
+}
 
 /// The namespaces that are served; every event works in each of them.
 pub const NAMESPACES: [&str; 2] = ["/", "/chat"];
@@ -70,6 +94,49 @@ impl<'a> Packet<'a> {
         let id = if id.is_empty() { None } else { Some(id.parse().ok()?) };
         Some(Self { kind, namespace, id, json })
     }
+}
+
+/// The name and arguments of an event packet's JSON.
+///
+/// # Errors
+/// `INVALID_REQUEST` when it is no array that begins with a name.
+pub fn event(json: &str) -> Result<(String, Vec<&RawValue>)> {
+    let no_event = || Error::invalid("", "the packet is no event");
+    let mut parts: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| no_event())?;
+    let name = event_name(json).ok_or_else(no_event)?;
+    parts.remove(0);
+    Ok((name, parts))
+}
+
+/// The event's name, the first of the packet's array, even where the rest is cut short or wrong.
+#[must_use]
+pub fn event_name(json: &str) -> Option<String> {
+    let rest = json.trim_start().strip_prefix('[')?;
+    serde_json::Deserializer::from_str(rest).into_iter::<String>().next()?.ok()
+}
+
+/// The error for text that is no packet.
+#[must_use]
+pub fn no_packet() -> Error {
+    Error::invalid("", "this is no Socket.IO packet")
+}
+
+/// The error for a namespace that is not served.
+#[must_use]
+pub fn no_namespace() -> Error {
+    Error::new(Code::NotFound, "Invalid namespace")
+}
+
+/// The error for an event in a namespace that was not entered.
+#[must_use]
+pub fn not_entered() -> Error {
+    Error::new(Code::Unauthorized, "Connect to the namespace first")
+}
+
+/// The error for an event that comes with attachments.
+#[must_use]
+pub fn no_binary() -> Error {
+    Error::invalid("", "binary data is not accepted")
 }
 
 /// `2["event",data]`

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::Id;
+use crate::{error::Result, ids::Id};
 
 /// What is to be done.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,7 +28,8 @@ pub enum Job {
 }
 
 /// Takes work that is due later.
+#[async_trait]
 pub trait Later: Send + Sync {
-    /// Does the job after the delay, here or elsewhere. A job is lost only with its host.
-    fn after(&self, delay: Duration, job: Job);
+    /// Has the job done after the delay, here or elsewhere. On a host, a job is lost only with the host.
+    async fn after(&self, delay: Duration, job: Job) -> Result<()>;
 }

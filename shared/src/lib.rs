@@ -5,6 +5,7 @@
 pub mod access;
 pub mod api;
 pub mod auth;
+pub mod aws;
 pub mod clock;
 pub mod config;
 pub mod context;
@@ -14,7 +15,9 @@ pub mod ids;
 pub mod later;
 pub mod limits;
 pub mod log;
+pub mod plain;
 pub mod push;
 pub mod signal;
 pub mod store;
+pub mod telemetry;
 pub mod user;

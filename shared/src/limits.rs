@@ -12,7 +12,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::error::{Error, Result};
 
 /// A connection that sends this many times its allowance is closed.
-const FLOOD_FACTOR: u32 = 10;
+pub const FLOOD_FACTOR: u32 = 10;
 
 /// Most memberships in channels and groups that a user may hold.
 pub const ROOMS_PER_USER: usize = 100;

@@ -11,7 +11,7 @@ use crate::{
     error::Result,
     ids::{Id, Room},
     signal::Frame,
-    user::{ConnectionId, User},
+    user::{Caller, ConnectionId, User},
 };
 
 /// Who a broadcast is for: every connection that is in one of the rooms, once.
@@ -80,8 +80,8 @@ pub struct ConnectionInfo {
 /// The connections that can be reached from here, whatever their transport.
 #[async_trait]
 pub trait Push: Send + Sync {
-    /// Puts a connection into rooms. Nothing happens for one that is gone.
-    async fn join(&self, connection: &ConnectionId, rooms: &[Room]) -> Result<()>;
+    /// Puts the caller's connection into rooms. Nothing happens for one that is gone.
+    async fn join(&self, caller: &Caller, rooms: &[Room]) -> Result<()>;
 
     /// Puts all connections of a user into rooms, wherever they are.
     async fn admit(&self, user: &Id, rooms: &[Room]) -> Result<()>;
@@ -121,10 +121,11 @@ pub trait Push: Send + Sync {
     /// The rooms that are known, without asking the store, to admit this connection; `None` where nothing is kept.
     fn rooms(&self, connection: &ConnectionId) -> Option<Vec<Room>>;
 
-    /// Whether the connection is known to be in the room; false also when it is not known.
-    fn holds(&self, connection: &ConnectionId, room: &Room) -> bool;
+    /// Whether the connection is in the room; `None` where nothing is kept, and the store has to be asked.
+    fn holds(&self, connection: &ConnectionId, room: &Room) -> Option<bool>;
 
-    /// How many evictions there were. A membership read before one of them may be stale and is read again.
+    /// How many evictions there were. A membership read before one of them may be stale and is read again. Where
+    /// evictions elsewhere are not heard of, no two answers are the same.
     fn evictions(&self) -> u64;
 
     /// The connections after `after` in the order of their ids, at most `limit`.

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Timestamp,
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// An identity. Roles come only from a verified token.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct User {
     /// The id, in the form of the token's claim or of the session's first connection.
     pub id: Id,

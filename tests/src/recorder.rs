@@ -11,7 +11,7 @@ use shared::{
     ids::{Id, Room},
     push::{Audience, ConnectionInfo, Delivery, Push},
     signal::Frame,
-    user::{ConnectionId, User},
+    user::{Caller, ConnectionId, User},
 };
 
 /// Keeps the data of every broadcast, in order.
@@ -31,7 +31,7 @@ impl Push for Recorder {
         Ok(1)
     }
 
-    async fn join(&self, _: &ConnectionId, _: &[Room]) -> Result<()> {
+    async fn join(&self, _: &Caller, _: &[Room]) -> Result<()> {
         Ok(())
     }
 
@@ -75,8 +75,8 @@ impl Push for Recorder {
         None
     }
 
-    fn holds(&self, _: &ConnectionId, _: &Room) -> bool {
-        false
+    fn holds(&self, _: &ConnectionId, _: &Room) -> Option<bool> {
+        None
     }
 
     fn evictions(&self) -> u64 {

@@ -5,6 +5,7 @@ mod health;
 mod members;
 mod messages;
 mod notifications;
+mod origins;
 mod people;
 mod request;
 mod rooms;
@@ -27,6 +28,8 @@ use shared::{
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
+
+pub use self::origins::Origins;
 
 /// What a REST handler answers.
 type Answer<T> = Result<T, Problem>;

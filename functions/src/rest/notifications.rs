@@ -1,55 +1,42 @@
 //! Notifications.
 
 use axum::{Json, extract::State, http::StatusCode};
-use garde::Validate;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::{
-    api::Event,
-    ids::Id,
-    limits::{self, Limits},
-};
-use utoipa::{IntoParams, ToSchema};
+use shared::api::Event;
+use utoipa::IntoParams;
+use uuid::Uuid;
 
 use super::{
     Answer, Rest,
     request::{Body, Notifier, Params, Signed, page_size},
 };
-use crate::{confirm_notification::ConfirmNotification, notify};
-
-/// A notification to be sent.
-#[derive(Deserialize, Validate, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[garde(context(Limits))]
-#[garde(allow_unvalidated)]
-pub(crate) struct Send {
-    #[garde(custom(|text: &String, limits: &Limits| limits::text(text, limits)))]
-    message: String,
-    #[schema(value_type = String)]
-    user_id: Id,
-}
+use crate::{
+    confirm_notification::ConfirmNotification,
+    notify::{self, Notice},
+};
 
 /// Send a notification to a user; kept until the user confirms it. Needs the role `service` or `admin`, unless anonymous clients are allowed.
-#[utoipa::path(post, path = "/notification/send", tag = "notifications", request_body = Send,
+#[utoipa::path(post, path = "/notification/send", tag = "notifications", request_body = Notice,
     responses((status = 201, description = "`{message, id, delivered}`")))]
 pub(crate) async fn send(
     State(rest): State<Rest>,
     _: Notifier,
-    Body(send): Body<Send>,
+    Body(notice): Body<Notice>,
 ) -> Answer<(StatusCode, Json<Value>)> {
-    let (id, delivered) = notify::notify(&rest.cx, send.user_id, send.message).await?;
+    let (id, delivered) = notify::notify(&rest.cx, Uuid::now_v7(), notice).await?;
     let message = "Notification sent successfully";
     let sent = json!({ "message": message, "id": id, "delivered": delivered });
     Ok((StatusCode::CREATED, Json(sent)))
 }
 
 /// The same under `/api`.
-#[utoipa::path(post, path = "/api/notification/send", tag = "notifications", request_body = Send,
+#[utoipa::path(post, path = "/api/notification/send", tag = "notifications", request_body = Notice,
     responses((status = 201, description = "`{message, id, delivered}`")))]
 pub(crate) async fn send_under_api(
     state: State<Rest>,
     by: Notifier,
-    body: Body<Send>,
+    body: Body<Notice>,
 ) -> Answer<(StatusCode, Json<Value>)> {
     send(state, by, body).await
 }

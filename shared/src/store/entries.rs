@@ -4,7 +4,11 @@
 //! broadcast, `w` write id, `c` messages so far, `f` signals that follow; for messages `a` author, `t` thread,
 //! `n` what is true of the message now, `es` the entries of its edits, `x` when it was deleted.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
 
 use super::{Attributes, Store, collect, failed, key, prefix, text};
 use crate::{
@@ -85,6 +89,27 @@ impl Entry {
     pub fn message_id(&self) -> String {
         message_id(self.seq, &self.write_id)
     }
+}
+
+/// An entry as the table's stream shows it: the channel, and the entry. `image` is the new item in DynamoDB's JSON.
+///
+/// # Errors
+/// `INTERNAL` when the item is no entry.
+pub fn from_stream(image: &HashMap<String, Value>) -> Result<(Id, Entry)> {
+    let item = image.iter().filter_map(|(name, value)| {
+        let (kind, value) = value.as_object()?.iter().next()?;
+        let value = value.as_str()?.to_owned();
+        match kind.as_str() {
+            "S" => Some((name.clone(), AttributeValue::S(value))),
+            "N" => Some((name.clone(), AttributeValue::N(value))),
+            _ => None,
+        }
+    });
+    let item = Attributes(item.collect());
+    let channel = item.required("pk")?.strip_prefix(&prefix(&["CHANNEL"]));
+    let channel = channel.map(|id| percent_decode_str(id).decode_utf8_lossy());
+    let channel = channel.ok_or_else(|| Error::internal("an entry outside of any channel"))?;
+    Ok((Id::from_stored(&channel, false), Entry::read(item)?))
 }
 
 impl Store {

@@ -273,6 +273,15 @@ impl Store {
         self.batch(keys).await?.iter().map(Membership::read).collect()
     }
 
+    /// A user's memberships in those of the rooms where there is one, read consistently.
+    ///
+    /// # Errors
+    /// `INTERNAL` or `RATE_LIMITED` from the store.
+    pub async fn memberships_among(&self, user: &Id, rooms: &[Room]) -> Result<Vec<Membership>> {
+        let keys = rooms.iter().map(|room| keys(user, room)).collect();
+        self.batch(keys).await?.iter().map(Membership::read).collect()
+    }
+
     /// Items by their keys, in no order, read consistently; those that do not exist are left out.
     pub(super) async fn batch(&self, mut keys: Vec<(String, String)>) -> Result<Vec<Attributes>> {
         keys.sort_unstable();

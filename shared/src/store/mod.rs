@@ -3,6 +3,8 @@
 //! | item | `pk` | `sk` |
 //! |---|---|---|
 //! | user: presence and proof of identity | `USERS#<shard>` | user |
+//! | connection, in the cloud | `CONNS#<shard>` | socket, or socket and namespace |
+//! | room subscription, in the cloud | `SUBS#<room>`, the lobby's with a shard | connection |
 //! | host lease | `HOSTS` | boot id |
 //! | session | `SESSION#<hash>` | `-` |
 //! | membership (index: `ROOM#<room>`, name hash and user) | `USER#<user>` | `MEMBER#<room>` |
@@ -23,6 +25,7 @@
 pub mod appends;
 mod attributes;
 pub mod clients;
+pub mod connections;
 pub mod entries;
 mod erasure;
 pub mod hosts;
@@ -33,6 +36,7 @@ pub mod reactions;
 pub mod reads;
 pub mod rooms;
 pub mod sessions;
+pub mod subscriptions;
 mod table;
 pub mod threads;
 pub mod users;

@@ -1,0 +1,87 @@
+//! `connect`: API Gateway's `$connect`. Checks the stage, the origin and the token, notes the connection, and has it greeted.
+
+use std::time::Duration;
+
+use aws_sdk_lambda::{error::DisplayErrorContext, primitives::Blob, types::InvocationType};
+use shared::{
+    auth::{Admitted, Credentials},
+    clock::Timestamp,
+    error::{Code, Error, Result},
+    store::connections::{Connection, Kind},
+};
+
+use crate::{
+    Cloud,
+    invocation::{Answer, Invocation},
+    later::{OwnWork, Work},
+    open::Opened,
+};
+
+/// How long a Socket.IO client may stay in no namespace.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(crate) async fn handle(cloud: &Cloud, invocation: Invocation) -> Answer {
+    match admit(cloud, &invocation).await {
+        Ok(()) => Answer::frame(None),
+        Err(error) => {
+            error.log("connect");
+            Answer::refused(error.code())
+        }
+    }
+}
+
+async fn admit(cloud: &Cloud, invocation: &Invocation) -> Result<()> {
+    if invocation.request_context.stage.as_deref().is_some_and(|stage| !cloud.is_stage(stage)) {
+        return Err(Error::forbidden("No such stage"));
+    }
+    cloud.origins.check(invocation.header("origin").map(str::as_bytes))?;
+    let row = identify(cloud, invocation).await?;
+    cloud.cx.store.open_connection(&row).await?;
+    let mut work: Vec<_> = Work::token_end(&row.id, row.expires).into_iter().collect();
+    if row.kind == Kind::Socket {
+        let socket = row.socket.clone();
+        work.push((CONNECT_TIMEOUT, Work::Own(OwnWork::Unentered { socket })));
+    }
+    let (queued, opened) =
+        futures_util::join!(cloud.queue.later(work), open(cloud, Opened { socket: row.socket }));
+    queued.and(opened)
+}
+
+/// What a new connection is. A Socket.IO client may show its token later, and then only one that it shows now is checked.
+async fn identify(cloud: &Cloud, invocation: &Invocation) -> Result<Connection> {
+    let header = invocation.header("authorization").map(str::to_owned);
+    let query = invocation.query("token").map(str::to_owned);
+    let by_header =
+        Credentials { header: header.clone(), ..Credentials::default() }.token().is_some();
+    let credentials = Credentials { header, query, ..Credentials::default() };
+    let is_socket = invocation.query("EIO").is_some();
+    let Admitted { user, expires, .. } = if is_socket && credentials.token().is_none() {
+        Admitted::default()
+    } else {
+        cloud.cx.auth.admit(&cloud.cx.store, &credentials).await?
+    };
+    let socket = invocation.socket().to_owned();
+    if socket.is_empty() {
+        return Err(Error::new(Code::InvalidRequest, "No connection is named"));
+    }
+    Ok(Connection {
+        id: socket.clone(),
+        socket,
+        kind: if is_socket { Kind::Socket } else { Kind::Plain },
+        user: user.map(|user| (*user).clone()),
+        expires,
+        by_header,
+        connected_at: Timestamp::now(),
+    })
+}
+
+async fn open(cloud: &Cloud, opened: Opened) -> Result<()> {
+    let payload = serde_json::to_vec(&opened)?;
+    let function = cloud
+        .open_function
+        .as_deref()
+        .ok_or_else(|| Error::internal("OPEN_FUNCTION: is not set"))?;
+    let invoke = cloud.lambda.invoke().function_name(function).payload(Blob::new(payload));
+    let invoked = invoke.invocation_type(InvocationType::Event).send().await;
+    invoked.map(drop).map_err(|error| Error::internal(DisplayErrorContext(error).to_string()))
+}

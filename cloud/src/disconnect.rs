@@ -1,0 +1,14 @@
+//! `disconnect`: API Gateway's `$disconnect`. Best effort on its side: whoever is not said to have gone is found out by
+//! the next post, or the heartbeat.
+
+use crate::{
+    Cloud, connections,
+    invocation::{Answer, Invocation},
+};
+
+pub(crate) async fn handle(cloud: &Cloud, invocation: Invocation) -> Answer {
+    if let Err(error) = connections::end(cloud, invocation.socket()).await {
+        error.log("disconnect");
+    }
+    Answer::frame(None)
+}

@@ -1,0 +1,78 @@
+//! A frame that came in, of a plain WebSocket or of a Socket.IO client: find out whose it is, count it, answer it.
+
+mod enter;
+mod plain;
+mod socketio;
+
+use serde_json::value::RawValue;
+use shared::{
+    api::too_large,
+    error::{Code, Error, Result},
+    limits::Verdict,
+    signal::Frame,
+    store::connections::{Connection, Kind},
+};
+
+use crate::{
+    Cloud,
+    connections::caller,
+    invocation::{Answer, Invocation},
+    later::Work,
+};
+
+/// Answers a frame; the answer's body is the one frame that goes back at once.
+pub(crate) async fn handle(cloud: &Cloud, invocation: Invocation) -> Answer {
+    let socket = invocation.socket();
+    let rows = cloud.cx.store.connections_of(socket).await;
+    let plain = match &rows {
+        Ok(rows) => match rows.iter().find(|row| row.kind != Kind::Namespace) {
+            Some(row) => row.kind == Kind::Plain,
+            // Unknown to us, or ended: nobody is there who could be told.
+            None => return Answer::frame(None),
+        },
+        Err(error) => {
+            error.log("frame");
+            invocation.text().is_ok_and(|text| text.starts_with('{'))
+        }
+    };
+    Answer::frame(if plain {
+        plain::answer(cloud, &invocation, rows).await
+    } else {
+        socketio::answer(cloud, &invocation, rows).await
+    })
+}
+
+/// Handles an event of a connection.
+async fn call(
+    cloud: &Cloud,
+    row: &Connection,
+    name: &str,
+    arguments: &[&RawValue],
+    bytes: usize,
+    wants_ack: bool,
+) -> Result<Box<RawValue>> {
+    let limits = &cloud.cx.config.limits;
+    let verdict = cloud.rate.count(&cloud.cx.store, limits, &row.socket, &row.id).await?;
+    if verdict == Verdict::Flood {
+        cloud.gateway.posts.close(&row.socket).await?;
+        cloud.queue.later(Work::gone(std::slice::from_ref(&row.socket))).await?;
+    }
+    verdict.into_result()?;
+    if bytes > limits.frame_bytes {
+        return Err(too_large(limits.frame_bytes));
+    }
+    cloud.api.call(&cloud.cx, &caller(row, wants_ack), name, arguments).await
+}
+
+/// An `error` event.
+fn error_event(name: Option<&str>, error: &Error) -> Result<Frame> {
+    Ok(Frame::new("error", serde_json::value::to_raw_value(&error.event(name))?))
+}
+
+/// What an event of a connection that cannot be read from the table is answered with.
+fn unreadable(error: &Error) -> Error {
+    match error.code() {
+        Code::RateLimited => error.without_cause(),
+        _ => Error::new(Code::Internal, "Internal error"),
+    }
+}

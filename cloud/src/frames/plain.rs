@@ -1,0 +1,55 @@
+//! Frames of plain WebSockets.
+
+use serde_json::value::RawValue;
+use shared::{
+    api::encode_failure,
+    error::{Error, Result},
+    plain::{self, Request, ack_frame},
+    store::connections::Connection,
+};
+
+use super::{call, error_event};
+use crate::{Cloud, invocation::Invocation};
+
+pub(super) async fn answer(
+    cloud: &Cloud,
+    invocation: &Invocation,
+    rows: Result<Vec<Connection>>,
+) -> Option<String> {
+    let text = match invocation.text() {
+        Ok(text) => text,
+        Err(error) => return tell(None, &error),
+    };
+    let request = match Request::parse(text) {
+        Ok(request) => request,
+        Err(error) => return tell(None, &error),
+    };
+    let name = request.name();
+    let handled = async {
+        let rows = rows.map_err(|error| error.without_cause())?;
+        let row = rows.first().ok_or_else(|| Error::internal("a plain connection has no row"))?;
+        let wants_ack = request.id().is_some();
+        let name = name.as_deref().ok_or_else(plain::nameless)?;
+        call(cloud, row, name, &[request.data()], text.len(), wants_ack).await
+    };
+    match (handled.await, request.id()) {
+        (Ok(ack), Some(id)) => Some(ack_frame(id, &ack)),
+        (Ok(_), None) => None,
+        (Err(error), Some(id)) => Some(failure(id, &error)),
+        (Err(error), None) => tell(name.as_deref(), &error),
+    }
+}
+
+fn failure(id: &RawValue, error: &Error) -> String {
+    ack_frame(id, &encode_failure(error))
+}
+
+fn tell(name: Option<&str>, error: &Error) -> Option<String> {
+    match error_event(name, error) {
+        Ok(frame) => Some(frame.plain()),
+        Err(error) => {
+            error.log("frame");
+            None
+        }
+    }
+}

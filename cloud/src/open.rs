@@ -1,0 +1,94 @@
+//! `open`: greets a new connection, out of band: API Gateway takes nothing for it before `$connect` has returned.
+
+use std::time::Duration;
+
+use functions::connect;
+use serde::{Deserialize, Serialize};
+use shared::{
+    clock::Timestamp,
+    engineio,
+    error::{Error, Result},
+    ids::Room,
+    plain,
+    push::{Delivery, Push},
+    signal::Frame,
+    store::connections::{Connection, Kind},
+};
+
+use crate::{Cloud, connections, heartbeat};
+
+/// How long a connection may take until it can be posted to. Clients wait 20 s.
+const PATIENCE: Duration = Duration::from_secs(18);
+const FIRST_WAIT: Duration = Duration::from_millis(20);
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
+
+/// What `connect` tells of a new connection.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Opened {
+    /// Its id.
+    pub(crate) socket: String,
+}
+
+/// Says the first word, and to a plain WebSocket all that follows.
+pub(crate) async fn handle(cloud: &Cloud, opened: Opened) -> Result<()> {
+    let socket = &opened.socket;
+    let Some(row) = cloud.cx.store.connection(socket, socket).await? else {
+        return Ok(());
+    };
+    let first = match row.kind {
+        // Only to learn that the connection stands: what is sent to its rooms before that would find it gone.
+        Kind::Plain => plain::PING.to_owned(),
+        Kind::Socket | Kind::Namespace => {
+            let read = cloud.cx.config.limits.frame_bytes;
+            engineio::open_packet(socket, heartbeat::PROMISE, read)
+        }
+    };
+    if !reach(cloud, socket, &first).await? {
+        return connections::end(cloud, socket).await;
+    }
+    if row.kind == Kind::Plain
+        && let Err(error) = greet(cloud, &row).await
+    {
+        refuse(cloud, &row, &error).await?;
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// Posts as soon as the connection stands; false when it never does.
+async fn reach(cloud: &Cloud, socket: &str, text: &str) -> Result<bool> {
+    let until = Timestamp::from_millis(Timestamp::now().millis() + millis(PATIENCE));
+    let mut wait = FIRST_WAIT;
+    while Timestamp::now() < until {
+        if cloud.gateway.posts.post(socket, text).await? == Delivery::Sent {
+            return Ok(true);
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+    Ok(false)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+async fn greet(cloud: &Cloud, row: &Connection) -> Result<()> {
+    let cx = &cloud.cx;
+    let caller = connections::caller(row, false);
+    cx.push.join(&caller, &[Room::lobby()]).await?;
+    connect::enter(cx, &caller).await?;
+    for frame in connect::greeting(&caller, None)? {
+        cx.push.send(&caller.connection, &frame).await?;
+    }
+    connect::deliver_waiting(cx, &caller).await
+}
+
+/// Tells a client why it cannot stay.
+async fn refuse(cloud: &Cloud, row: &Connection, error: &Error) -> Result<()> {
+    let caller = connections::caller(row, false);
+    let frame = Frame::new("error", serde_json::value::to_raw_value(&error.event(None))?);
+    cloud.gateway.send(&caller.connection, &frame).await?;
+    cloud.gateway.close(&caller.connection).await?;
+    connections::end(cloud, &row.socket).await
+}
