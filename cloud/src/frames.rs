@@ -7,7 +7,7 @@ mod socketio;
 use serde_json::value::RawValue;
 use shared::{
     api::too_large,
-    error::{Code, Error, Result},
+    error::{Error, Result},
     limits::Verdict,
     signal::Frame,
     store::connections::{Connection, Kind},
@@ -67,12 +67,4 @@ async fn call(
 /// An `error` event.
 fn error_event(name: Option<&str>, error: &Error) -> Result<Frame> {
     Ok(Frame::new("error", serde_json::value::to_raw_value(&error.event(name))?))
-}
-
-/// What an event of a connection that cannot be read from the table is answered with.
-fn unreadable(error: &Error) -> Error {
-    match error.code() {
-        Code::RateLimited => error.without_cause(),
-        _ => Error::new(Code::Internal, "Internal error"),
-    }
 }

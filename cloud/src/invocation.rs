@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use shared::error::{Code, Error};
 
 /// A request of the WebSocket API: `$connect`, `$disconnect`, or a frame.
@@ -124,7 +124,7 @@ pub(crate) struct Change {
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct Images {
     pub(crate) sequence_number: String,
-    pub(crate) new_image: HashMap<String, Value>,
+    pub(crate) new_image: Map<String, Value>,
 }
 
 /// Which messages, or changes, have to be delivered again.

@@ -2,7 +2,11 @@
 
 use aws_sdk_apigatewaymanagement::error::ProvideErrorMetadata;
 use aws_sdk_apigatewaymanagement::{
-    Client, error::DisplayErrorContext, operation::post_to_connection::PostToConnectionError,
+    Client,
+    error::DisplayErrorContext,
+    operation::{
+        delete_connection::DeleteConnectionError, post_to_connection::PostToConnectionError,
+    },
     primitives::Blob,
 };
 use shared::{
@@ -33,7 +37,7 @@ impl Posts {
     pub(crate) async fn close(&self, socket: &str) -> Result<()> {
         match self.0.delete_connection().connection_id(socket).send().await {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_gone_exception()) => Ok(()),
+            Err(error) if is_closed(error.as_service_error()) => Ok(()),
             Err(error) => Err(Error::internal(DisplayErrorContext(error).to_string())),
         }
     }
@@ -46,5 +50,9 @@ impl Posts {
 }
 
 fn is_gone(error: Option<&PostToConnectionError>) -> bool {
+    error.is_some_and(|error| error.is_gone_exception() || error.code() == Some(NO_ID))
+}
+
+fn is_closed(error: Option<&DeleteConnectionError>) -> bool {
     error.is_some_and(|error| error.is_gone_exception() || error.code() == Some(NO_ID))
 }

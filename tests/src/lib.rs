@@ -18,6 +18,8 @@ mod faults;
 #[cfg(test)]
 mod figures;
 #[cfg(test)]
+mod grants;
+#[cfg(test)]
 mod host;
 #[cfg(test)]
 mod hosts;
@@ -35,3 +37,5 @@ mod recorder;
 mod socketio;
 #[cfg(test)]
 mod start;
+#[cfg(test)]
+mod template;

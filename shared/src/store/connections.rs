@@ -120,7 +120,7 @@ impl Store {
     /// `INTERNAL` or `RATE_LIMITED` from the store.
     pub async fn connections_of(&self, socket: &str) -> Result<Vec<Connection>> {
         let query = self.prefixed(partition(socket), &key(&[socket]));
-        let mut found = read(collect(query, usize::MAX).await?)?;
+        let mut found = read(&collect(query, usize::MAX).await?)?;
         found.retain(|connection| connection.socket == socket);
         Ok(found)
     }
@@ -139,7 +139,7 @@ impl Store {
     /// # Errors
     /// `INTERNAL` or `RATE_LIMITED` from the store.
     pub async fn connections_in(&self, partition: u8) -> Result<Vec<Connection>> {
-        read(collect(self.prefixed(numbered(partition), ""), usize::MAX).await?)
+        read(&collect(self.prefixed(numbered(partition), ""), usize::MAX).await?)
     }
 
     /// Gives a connection an identity, or the same one with a later end; nothing happens to one that is gone.
@@ -255,7 +255,7 @@ fn kept(name: &str) -> String {
     format!("kept.{name}")
 }
 
-fn read(items: Vec<Attributes>) -> Result<Vec<Connection>> {
+fn read(items: &[Attributes]) -> Result<Vec<Connection>> {
     items.iter().map(Connection::read).collect()
 }
 

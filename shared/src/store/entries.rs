@@ -4,11 +4,9 @@
 //! broadcast, `w` write id, `c` messages so far, `f` signals that follow; for messages `a` author, `t` thread,
 //! `n` what is true of the message now, `es` the entries of its edits, `x` when it was deleted.
 
-use std::collections::HashMap;
-
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use percent_encoding::percent_decode_str;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Attributes, Store, collect, failed, key, prefix, text};
 use crate::{
@@ -95,7 +93,7 @@ impl Entry {
 ///
 /// # Errors
 /// `INTERNAL` when the item is no entry.
-pub fn from_stream(image: &HashMap<String, Value>) -> Result<(Id, Entry)> {
+pub fn from_stream(image: &Map<String, Value>) -> Result<(Id, Entry)> {
     let item = image.iter().filter_map(|(name, value)| {
         let (kind, value) = value.as_object()?.iter().next()?;
         let value = value.as_str()?.to_owned();
