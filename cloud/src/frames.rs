@@ -51,17 +51,23 @@ async fn call(
     bytes: usize,
     wants_ack: bool,
 ) -> Result<Box<RawValue>> {
+    count(cloud, row).await?;
+    let limit = cloud.cx.config.limits.frame_bytes;
+    if bytes > limit {
+        return Err(too_large(limit));
+    }
+    cloud.api.call(&cloud.cx, &caller(row, wants_ack), name, arguments).await
+}
+
+/// Counts a frame against the connection's limits. One that floods is ended.
+async fn count(cloud: &Cloud, row: &Connection) -> Result<()> {
     let limits = &cloud.cx.config.limits;
     let verdict = cloud.rate.count(&cloud.cx.store, limits, &row.socket, &row.id).await?;
     if verdict == Verdict::Flood {
         cloud.gateway.posts.close(&row.socket).await?;
         cloud.queue.later(Work::gone(std::slice::from_ref(&row.socket))).await?;
     }
-    verdict.into_result()?;
-    if bytes > limits.frame_bytes {
-        return Err(too_large(limits.frame_bytes));
-    }
-    cloud.api.call(&cloud.cx, &caller(row, wants_ack), name, arguments).await
+    verdict.into_result()
 }
 
 /// An `error` event.

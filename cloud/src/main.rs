@@ -21,6 +21,7 @@ use std::{
     panic::AssertUnwindSafe,
     process::ExitCode,
     sync::{Arc, atomic::AtomicU64},
+    time::Instant,
 };
 
 use functions::rest::Origins;
@@ -54,6 +55,7 @@ pub(crate) struct Cloud {
     pub(crate) rate: Rate,
     pub(crate) sent: Sent,
     endpoint: String,
+    name: String,
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -114,6 +116,7 @@ where
 {
     let (cloud, handle) = (&*cloud, &handle);
     let answer = async |event: LambdaEvent<Value>| {
+        let (started, request) = (Instant::now(), event.context.request_id);
         let answered = async {
             let event: E = serde_json::from_value(event.payload)?;
             serde_json::to_value(handle(cloud, event).await)
@@ -129,6 +132,8 @@ where
                 unanswered()
             }
         };
+        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(function = cloud.name, request, milliseconds, "done");
         Ok::<_, Failure>(answer)
     };
     lambda_runtime::run(service_fn(answer)).await
@@ -184,6 +189,7 @@ impl Cloud {
             rate: Rate::default(),
             sent: Sent::default(),
             endpoint: settings.endpoint.clone(),
+            name: settings.handler.clone(),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{filter::Targets, fmt, prelude::*};
 
 use crate::config::{ConfigError, LogConfig};
 
@@ -11,14 +11,14 @@ use crate::config::{ConfigError, LogConfig};
 /// # Errors
 /// When `RUST_LOG` is no filter.
 pub fn start(config: &LogConfig) -> Result<(), ConfigError> {
-    let filter =
-        EnvFilter::try_new(&config.filter).map_err(|error| ConfigError::new("RUST_LOG", error))?;
-    let color = std::io::stderr().is_terminal();
-    let log = fmt().with_env_filter(filter).with_ansi(color).with_writer(std::io::stderr);
-    if config.json {
-        log.json().init();
+    let filter: Targets =
+        config.filter.parse().map_err(|error| ConfigError::new("RUST_LOG", error))?;
+    let log = fmt::layer().with_writer(std::io::stderr);
+    let log = if config.json {
+        log.json().boxed()
     } else {
-        log.init();
-    }
+        log.with_ansi(std::io::stderr().is_terminal()).boxed()
+    };
+    tracing_subscriber::registry().with(log.with_filter(filter)).init();
     Ok(())
 }

@@ -21,26 +21,32 @@ use crate::{client::DEADLINE, host::SECRET};
 fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let mut cargo = std::process::Command::new(env!("CARGO"));
-        cargo.args(["build", "--workspace", "--bins", "--tests", "--message-format=json"]);
+        let mut arguments = vec!["build", "--workspace", "--bins", "--tests"];
         if !cfg!(debug_assertions) {
-            cargo.arg("--release");
+            arguments.push("--release");
         }
-        let output = cargo
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .stdin(Stdio::null())
-            .output()
-            .expect("cargo runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let messages = String::from_utf8(output.stdout).expect("UTF-8");
-        messages
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter(|message| message["target"]["name"] == "tertulia")
-            .filter(|message| message["profile"]["test"] == false)
-            .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-            .expect("an executable")
+        executable(&arguments, "tertulia")
     })
+}
+
+/// Has cargo build a binary, and says where it is.
+pub(crate) fn executable(arguments: &[&str], name: &str) -> PathBuf {
+    let output = std::process::Command::new(env!("CARGO"))
+        .args(arguments)
+        .arg("--message-format=json")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null())
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let messages = String::from_utf8(output.stdout).expect("UTF-8");
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == name)
+        .filter(|message| message["profile"]["test"] == false)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .expect("an executable")
 }
 
 /// A command that sees no environment but what is given, in an empty directory.

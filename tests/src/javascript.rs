@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use crate::host::{Host, SECRET};
 
 /// Node files that run side by side: more of them, and deadlines measure the machine.
-static PLACES: Semaphore = Semaphore::const_new(2);
+pub(crate) static PLACES: Semaphore = Semaphore::const_new(2);
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("js")
@@ -43,14 +43,21 @@ fn installed() -> &'static Path {
 /// Runs one file against a host, which the file is told of by the environment.
 async fn run(name: &str, vars: &[(&str, &str)], url: &str) {
     let _place = PLACES.acquire().await.expect("places");
-    let folder = tokio::task::spawn_blocking(installed).await.expect("installed");
     let host = Host::start(vars).await;
+    let mut all: Vec<(String, String)> = vec![(url.into(), host.url())];
+    all.extend(vars.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+    node(name, &all).await;
+    host.stop().await;
+}
+
+/// Runs one file: it must pass, and skip nothing.
+pub(crate) async fn node(name: &str, vars: &[(String, String)]) {
+    let folder = tokio::task::spawn_blocking(installed).await.expect("installed");
     let output = tokio::process::Command::new("node")
         .args(["--test", "--test-reporter=tap", &format!("{name}.test.mjs")])
         .current_dir(folder)
-        .envs(vars.iter().copied())
-        .env(url, host.url())
         .env("JWT_SECRET", SECRET)
+        .envs(vars.iter().cloned())
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output()
@@ -60,7 +67,6 @@ async fn run(name: &str, vars: &[(&str, &str)], url: &str) {
     assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
     let skipped = told.lines().find_map(|line| line.strip_prefix("# skipped "));
     assert_eq!(skipped, Some("0"), "skipped on a host that it is for: {told}");
-    host.stop().await;
 }
 
 const QUICK: [(&str, &str); 2] = [("TYPING_SECONDS", "1"), ("PRESENCE_GRACE_SECONDS", "1")];
@@ -146,6 +152,8 @@ fn every_file_is_run() {
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .filter_map(|name| name.strip_suffix(".test.mjs").map(str::to_owned))
         .collect();
-    let run: BTreeSet<String> = FILES.iter().chain(MODES).map(|file| (*file).to_owned()).collect();
+    let cloud = crate::cloud::FILES.iter().chain(&["cloud-throttled"]);
+    let run: BTreeSet<String> =
+        FILES.iter().chain(MODES).chain(cloud).map(|file| (*file).to_owned()).collect();
     assert_eq!(found, run);
 }

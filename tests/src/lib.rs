@@ -8,6 +8,8 @@ mod binary;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod cloud;
+#[cfg(test)]
 mod contract;
 #[cfg(test)]
 mod cost;

@@ -14,6 +14,7 @@ use shared::{
     store::connections::{Connection, Kind},
 };
 
+use super::count;
 use crate::{
     Cloud,
     address::{Address, connection_id},
@@ -46,6 +47,7 @@ async fn enter(
     namespace: &'static str,
     auth: &str,
 ) -> Result<()> {
+    count(cloud, socket).await?;
     let auth: Value = serde_json::from_str(auth).unwrap_or_default();
     let Admitted { user, expires, session } = identify(cloud, socket, auth).await?;
     let id = connection_id(&socket.socket, namespace);

@@ -1,0 +1,131 @@
+//! The deployed stack: the real template with the real `bootstrap`, on an emulator of AWS, under the same Node files as
+//! the host, and files of its own for what only the cloud has.
+
+mod bootstrap;
+mod stack;
+mod tools;
+
+use std::{
+    net::TcpListener,
+    process::Command,
+    sync::{Arc, OnceLock},
+};
+
+use self::stack::{Emulator, Stack};
+use crate::javascript::{PLACES, node};
+
+/// The emulator that most files share.
+fn emulator() -> &'static Emulator {
+    static EMULATOR: OnceLock<Emulator> = OnceLock::new();
+    EMULATOR.get_or_init(|| Emulator::start(&[]))
+}
+
+/// The stack that most files share: everything allowed, no limits.
+fn shared() -> &'static Stack {
+    static STACK: OnceLock<Stack> = OnceLock::new();
+    STACK.get_or_init(|| emulator().deploy("tertulia", &[]))
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.expect("it does not panic")
+}
+
+macro_rules! files {
+    ($($test:ident $file:literal,)*) => {
+        pub(crate) const FILES: &[&str] = &[$($file,)*];
+
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let environment = blocking(|| shared().environment()).await;
+                let _place = PLACES.acquire().await.expect("places");
+                node($file, &environment).await;
+            }
+        )*
+    };
+}
+
+files! {
+    auth "auth",
+    bad_input "bad-input",
+    channel_access "channel-access",
+    channel_ids "channel-ids",
+    channels "channels",
+    direct "direct",
+    emit "emit",
+    groups "groups",
+    history "history",
+    lobby "lobby",
+    mentions "mentions",
+    message_limits "message-limits",
+    messages "messages",
+    notifications "notifications",
+    presence "presence",
+    reads "reads",
+    rest "rest",
+    seeds "seeds",
+    seeds_chat "seeds-chat",
+    sessions "sessions",
+    sync "sync",
+    threads "threads",
+    typing "typing",
+    cloud_fanout "cloud-fanout",
+    cloud_life "cloud-life",
+    cloud_log "cloud-log",
+    cloud_services "cloud-services",
+}
+
+macro_rules! modes {
+    ($($test:ident $file:literal $parameters:expr,)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let stack = blocking(|| emulator().deploy(stringify!($test), &$parameters)).await;
+                let _place = PLACES.acquire().await.expect("places");
+                node($file, &stack.environment()).await;
+            }
+        )*
+    };
+}
+
+// Files about one configuration, each on a stack of its own.
+modes! {
+    modes_anonymous "modes-anonymous" [("AuthModes", "anonymous")],
+    modes_jwt "modes-jwt" [("AuthModes", "jwt"), ("AllowUnverified", "false"), ("OpenRooms", "false")],
+    modes_rooms "modes-rooms" [("OpenRooms", "false")],
+    modes_session "modes-session" [("AuthModes", "session")],
+}
+
+/// With a table that is throttled: the file is itself between the functions and the table.
+#[tokio::test(flavor = "multi_thread")]
+async fn cloud_throttled() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let port = listener.local_addr().expect("an address").port().to_string();
+    drop(listener);
+    let proxy = format!("http://127.0.0.1:{port}");
+    let (emulator, stack) = blocking(move || {
+        let emulator = Emulator::start(&[("AWS_ENDPOINT_URL_DYNAMODB", &proxy)]);
+        let stack = emulator.deploy("throttled", &[]);
+        (Arc::new(emulator), stack)
+    })
+    .await;
+    let mut environment = stack.environment();
+    environment.push(("DYNAMODB_PROXY_PORT".into(), port));
+    let _place = PLACES.acquire().await.expect("places");
+    node("cloud-throttled", &environment).await;
+    blocking(move || drop(emulator)).await;
+}
+
+/// What AWS and the tools' own rules say of the template.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_template_is_valid() {
+    blocking(|| {
+        let template = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
+        let region = ["--region", "eu-central-1"];
+        let mut sam = Command::new(tools::sam().join("sam"));
+        sam.args(["validate", "--lint", "--template", template]).args(region);
+        tools::run(sam.env("SAM_CLI_TELEMETRY", "0"));
+        tools::run(Command::new(tools::sam().join("cfn-lint")).arg(template));
+    })
+    .await;
+}
