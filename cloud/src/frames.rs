@@ -7,9 +7,8 @@ mod socketio;
 use serde_json::value::RawValue;
 use shared::{
     api::too_large,
-    error::{Error, Result},
+    error::{Code, Result},
     limits::Verdict,
-    signal::Frame,
     store::connections::{Connection, Kind},
 };
 
@@ -56,7 +55,23 @@ async fn call(
     if bytes > limit {
         return Err(too_large(limit));
     }
-    cloud.api.call(&cloud.cx, &caller(row, wants_ack), name, arguments).await
+    let answer = cloud.api.call(&cloud.cx, &caller(row, wants_ack), name, arguments).await;
+    match answer {
+        Err(error) if error.code() == Code::Unauthorized && row.user.is_none() => {
+            let Some(row) = bound(cloud, row).await? else { return Err(error) };
+            cloud.api.call(&cloud.cx, &caller(&row, wants_ack), name, arguments).await
+        }
+        answer => answer,
+    }
+}
+
+/// An anonymous connection again, if an event beside this one has bound it.
+async fn bound(cloud: &Cloud, row: &Connection) -> Result<Option<Connection>> {
+    let look = async || {
+        let found = cloud.cx.store.connection(&row.socket, &row.id).await?;
+        Ok(found.filter(|row| row.user.is_some()))
+    };
+    cloud.cx.awaited(look).await
 }
 
 /// Counts a frame against the connection's limits. One that floods is ended.
@@ -68,9 +83,4 @@ async fn count(cloud: &Cloud, row: &Connection) -> Result<()> {
         cloud.queue.later(Work::gone(std::slice::from_ref(&row.socket))).await?;
     }
     verdict.into_result()
-}
-
-/// An `error` event.
-fn error_event(name: Option<&str>, error: &Error) -> Result<Frame> {
-    Ok(Frame::new("error", serde_json::value::to_raw_value(&error.event(name))?))
 }

@@ -155,7 +155,7 @@ async fn end_token(cloud: &Cloud, connection: &str) -> Result<()> {
     }
     let id = ConnectionId::new(connection);
     let error = Error::new(Code::Unauthorized, "Token expirado");
-    let frame = Frame::new("error", serde_json::value::to_raw_value(&error.event(None))?);
+    let frame = Frame::error(None, &error)?;
     cloud.gateway.send(&id, &frame).await?;
     cloud.gateway.close(&id).await?;
     connections::end_one(cloud, &row).await

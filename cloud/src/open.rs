@@ -87,7 +87,7 @@ async fn greet(cloud: &Cloud, row: &Connection) -> Result<()> {
 /// Tells a client why it cannot stay.
 async fn refuse(cloud: &Cloud, row: &Connection, error: &Error) -> Result<()> {
     let caller = connections::caller(row, false);
-    let frame = Frame::new("error", serde_json::value::to_raw_value(&error.event(None))?);
+    let frame = Frame::error(None, error)?;
     cloud.gateway.send(&caller.connection, &frame).await?;
     cloud.gateway.close(&caller.connection).await?;
     connections::end(cloud, &row.socket).await

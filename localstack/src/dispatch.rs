@@ -65,10 +65,10 @@ pub(crate) fn refuse(
 
 /// Sends an `error` event.
 pub(crate) fn tell_error(connection: &Connection, name: Option<&str>, error: &Error) -> Delivery {
-    match serde_json::value::to_raw_value(&error.event(name)) {
-        Ok(data) => connection.send(&Wire::new(&Frame::new("error", data))),
+    match Frame::error(name, error) {
+        Ok(frame) => connection.send(&Wire::new(&frame)),
         Err(error) => {
-            tracing::error!(%error, "an error event cannot be encoded");
+            error.log("error");
             Delivery::Gone
         }
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A server event: the type is its payload.
 pub trait Signal: Serialize {
@@ -34,6 +34,14 @@ impl Frame {
     pub fn of<S: Signal>(signal: &S) -> Result<Self> {
         let data = serde_json::value::to_raw_value(signal)?;
         Ok(Self { event: S::NAME.into(), data, volatile: S::VOLATILE })
+    }
+
+    /// The `error` event, for who waits for no ack; `event` is the one that failed, where it is one.
+    ///
+    /// # Errors
+    /// `INTERNAL` when it cannot be JSON.
+    pub fn error(event: Option<&str>, error: &Error) -> Result<Self> {
+        Ok(Self::new("error", serde_json::value::to_raw_value(&error.event(event))?))
     }
 
     /// A frame from a name and JSON that is encoded already.

@@ -5,10 +5,11 @@ use shared::{
     api::encode_failure,
     error::{Error, Result},
     plain::{self, Request, ack_frame},
+    signal::Frame,
     store::connections::Connection,
 };
 
-use super::{call, error_event};
+use super::call;
 use crate::{Cloud, invocation::Invocation};
 
 pub(super) async fn answer(
@@ -45,7 +46,7 @@ fn failure(id: &RawValue, error: &Error) -> String {
 }
 
 fn tell(name: Option<&str>, error: &Error) -> Option<String> {
-    match error_event(name, error) {
+    match Frame::error(name, error) {
         Ok(frame) => Some(frame.plain()),
         Err(error) => {
             error.log("frame");

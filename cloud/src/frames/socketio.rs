@@ -7,10 +7,11 @@ use shared::{
         message,
     },
     error::{Error, Result},
+    signal::Frame,
     store::connections::{Connection, Kind},
 };
 
-use super::{call, enter, error_event};
+use super::{call, enter};
 use crate::{
     Cloud,
     address::{connection_id, wire},
@@ -120,7 +121,7 @@ fn refuse(rows: &[Connection], namespace: &'static str, error: &Error) -> Option
 }
 
 fn tell(namespace: &'static str, name: Option<&str>, error: &Error) -> Option<String> {
-    match error_event(name, error) {
+    match Frame::error(name, error) {
         Ok(frame) => Some(wire(Some(namespace), &frame)),
         Err(error) => {
             error.log("frame");
