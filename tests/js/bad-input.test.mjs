@@ -1,7 +1,7 @@
 // Wrong input of every kind: one clear error, never a lost connection. Every event, over every transport.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { TRANSPORTS, connect, person, unique } from './client.mjs';
+import { BINARY, TRANSPORTS, connect, person, unique } from './client.mjs';
 import { shape } from './helpers.mjs';
 import { errorOf, eventually } from './wire.mjs';
 
@@ -284,7 +284,7 @@ test('on a plain WebSocket, a frame that is no request is INVALID_REQUEST', asyn
   await client.none('error');
 });
 
-test('on a plain WebSocket, a binary frame is INVALID_REQUEST', async () => {
+if (BINARY) test('on a plain WebSocket, a binary frame is INVALID_REQUEST', async () => {
   const client = await connect({ transport: 'plain', as: person() });
   for (const frame of [Buffer.from('{"action":"join-group","data":{"groupId":5}}'), Buffer.alloc(0), Buffer.from([0, 255, 254])]) {
     client.raw(frame);

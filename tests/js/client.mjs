@@ -21,7 +21,18 @@ export const SIO_OPTIONS = JSON.parse(env.TERTULIA_SIO_OPTIONS ?? '{}');
 export const DEADLINE = Number(env.TERTULIA_DEADLINE_MS ?? 3000);
 const SETTLE = Number(env.TERTULIA_SETTLE_MS ?? 0);
 
-const POLLING = !SIO_OPTIONS.transports || SIO_OPTIONS.transports.includes('polling');
+// What a host can do and API Gateway, or an emulator of it, cannot. It is told by polling, which only a host serves.
+export const POLLING = !SIO_OPTIONS.transports || SIO_OPTIONS.transports.includes('polling');
+/** A refused upgrade is answered with the status and the problem that the server gives; else with any refusal, and no body. */
+export const REFUSALS = POLLING;
+/** A preflight reaches the server. */
+export const PREFLIGHTS = POLLING;
+/** Binary frames reach the server as what they are; else the gateway closes the connection, or an emulator makes text of them. */
+export const BINARY = POLLING;
+/** A path begins at the root and is told as it was sent; else it comes decoded, and an encoded `/` is a separator. */
+export const RAW_PATHS = POLLING;
+/** The server knows its own address, and allows it as an origin. */
+export const OWN_ORIGIN = POLLING;
 
 /** What every behaviour runs over. Spread one into `connect`. */
 export const TRANSPORTS = [

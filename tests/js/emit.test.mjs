@@ -18,13 +18,14 @@ async function emit(path, body, as = service) {
   return answer.body.delivered;
 }
 
-/** One user and connection per transport, all in a group, a channel and a thread of it; one outsider. */
+/** Three users, each with a connection, over every transport; all in a group, a channel and a thread of it. One outsider. */
 async function scene() {
   const [groupId, channelId] = [unique('g'), uniqueNumber()];
-  const people = TRANSPORTS.map(() => person());
+  const people = [person(), person(), person()];
+  const over = people.map((_, i) => TRANSPORTS[i % TRANSPORTS.length]);
   const clients = [];
-  for (const [i, t] of TRANSPORTS.entries()) {
-    clients.push(await connect({ ...t, as: people[i] }));
+  for (const [i, as] of people.entries()) {
+    clients.push(await connect({ ...over[i], as }));
     await clients[i].ok('join-group', { groupId });
     await clients[i].ok('join_channel', { channelId });
   }
@@ -32,7 +33,7 @@ async function scene() {
   const { threadId } = await clients[0].ok('create_thread', { channelId, messageId });
   for (const client of clients) await client.ok('join_thread', { channelId, threadId });
   const outsider = await connect({ as: person('fuera') });
-  return { groupId, channelId, threadId, people, clients, outsider };
+  return { groupId, channelId, threadId, people, over, clients, outsider };
 }
 
 test('a group, a channel and a thread are reached over every transport, and nobody else is', async () => {
@@ -169,7 +170,7 @@ test('what is no emit is INVALID_REQUEST', async () => {
 });
 
 test('GET /connections shows an admin who is connected, where, and since when', async () => {
-  const { groupId, people, clients } = await scene();
+  const { groupId, people, over, clients } = await scene();
   const anonymous = await connect();
   const list = await everyPage('/connections', admin);
   for (const [i, client] of clients.entries()) {
@@ -177,13 +178,13 @@ test('GET /connections shows an admin who is connected, where, and since when', 
     shape(row, 'connectionId userId username transport namespace? rooms connectedAt lastActivity');
     assert.deepEqual([row.userId, row.username], [people[i].id, people[i].username]);
     assert.equal(typeof row.transport, 'string');
-    assert.equal(row.namespace, TRANSPORTS[i].namespace);
+    assert.equal(row.namespace, over[i].namespace);
     for (const room of [`user:${people[i].id}`, `group:${groupId}`]) assert.ok(row.rooms.includes(room), JSON.stringify(row));
-    assert.equal(row.rooms.includes('global:all'), TRANSPORTS[i].namespace !== '/chat');
+    assert.equal(row.rooms.includes('global:all'), over[i].namespace !== '/chat');
     for (const time of [row.connectedAt, row.lastActivity]) isTime(time);
     assert.ok(row.lastActivity >= row.connectedAt);
   }
-  assert.equal(new Set(clients.map((c) => list.find((row) => row.connectionId === c.id).transport)).size, clients.length);
+  assert.equal(new Set(clients.map((c) => list.find((row) => row.connectionId === c.id).transport)).size, TRANSPORTS.length);
   const nobody = list.find((c) => c.connectionId === anonymous.id);
   assert.equal(nobody.userId ?? null, null);
   assert.deepEqual(nobody.rooms, ['global:all']);

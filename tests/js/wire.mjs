@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import https from 'node:https';
 import { setTimeout as pause } from 'node:timers/promises';
-import { DEADLINE, SIO_URL, URL_BASE, WS_URL, rest } from './client.mjs';
+import { DEADLINE, POLLING, SIO_OPTIONS, SIO_URL, URL_BASE, WS_URL, rest } from './client.mjs';
 import { isTime, shape } from './helpers.mjs';
 
 /** An HTTP request with exactly these headers: `{status, headers, body}`; an accepted upgrade is `{status: 101}`. */
 export function request(method, url, { headers = {}, body } = {}) {
-  const target = new URL(url, URL_BASE);
+  const target = new URL(url.startsWith('/') ? URL_BASE + url : url);
   return new Promise((resolve, reject) => {
     const call = (target.protocol === 'https:' ? https : http).request(target, { method, headers, agent: false, timeout: DEADLINE });
     call.on('response', (answer) => {
@@ -26,10 +26,12 @@ export function request(method, url, { headers = {}, body } = {}) {
 const UPGRADE = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==' };
 const upgrade = (url) => (headers) => request('GET', url.replace(/^ws/, 'http'), { headers: { ...UPGRADE, ...headers } });
 
+const ENGINE = `${SIO_URL}${SIO_OPTIONS.path ?? '/socket.io'}${SIO_OPTIONS.addTrailingSlash === false ? '' : '/'}?EIO=4&transport=`;
+
 /** The doors of the host, each as a request with the given headers, and the status with which it lets one in. */
 export const DOORS = [
-  { name: 'Socket.IO polling', accepted: 200, knock: (headers) => request('GET', `${SIO_URL}/socket.io/?EIO=4&transport=polling`, { headers }) },
-  { name: 'Socket.IO websocket', accepted: 101, knock: upgrade(`${SIO_URL}/socket.io/?EIO=4&transport=websocket`) },
+  ...(POLLING ? [{ name: 'Socket.IO polling', accepted: 200, knock: (headers) => request('GET', `${ENGINE}polling`, { headers }) }] : []),
+  { name: 'Socket.IO websocket', accepted: 101, knock: upgrade(`${ENGINE}websocket`) },
   { name: 'plain WebSocket', accepted: 101, knock: upgrade(WS_URL) },
   { name: 'REST', accepted: 200, knock: (headers) => request('GET', '/messages?limit=1', { headers }) },
 ];
