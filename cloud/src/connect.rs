@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_lambda::{error::DisplayErrorContext, primitives::Blob, types::InvocationType};
 use shared::{
     auth::{Admitted, Credentials},
     clock::Timestamp,
@@ -11,7 +10,7 @@ use shared::{
 };
 
 use crate::{
-    Cloud,
+    Cloud, frames,
     invocation::{Answer, Invocation},
     later::{OwnWork, Work},
     open::Opened,
@@ -21,6 +20,9 @@ use crate::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) async fn handle(cloud: &Cloud, invocation: Invocation) -> Answer {
+    if invocation.is_frame() {
+        return frames::handle(cloud, invocation).await;
+    }
     match admit(cloud, &invocation).await {
         Ok(()) => Answer::frame(None),
         Err(error) => {
@@ -42,12 +44,13 @@ async fn admit(cloud: &Cloud, invocation: &Invocation) -> Result<()> {
         let socket = row.socket.clone();
         work.push((CONNECT_TIMEOUT, Work::Own(OwnWork::Unentered { socket })));
     }
-    let (queued, opened) =
-        futures_util::join!(cloud.queue.later(work), open(cloud, Opened { socket: row.socket }));
-    queued.and(opened)
+    let opened = Opened { socket: row.socket };
+    let (queued, opening) = futures_util::join!(cloud.queue.later(work), cloud.queue.open(&opened));
+    queued.and(opening)
 }
 
-/// What a new connection is. A Socket.IO client may show its token later, and then only one that it shows now is checked.
+/// What a new connection is. A Socket.IO client may show its token later, so only one that it shows now is checked; and
+/// it hears why that is no good when it enters a namespace, for of a refused upgrade its library tells it nothing.
 async fn identify(cloud: &Cloud, invocation: &Invocation) -> Result<Connection> {
     let header = invocation.header("authorization").map(str::to_owned);
     let query = invocation.query("token").map(str::to_owned);
@@ -55,10 +58,17 @@ async fn identify(cloud: &Cloud, invocation: &Invocation) -> Result<Connection> 
         Credentials { header: header.clone(), ..Credentials::default() }.token().is_some();
     let credentials = Credentials { header, query, ..Credentials::default() };
     let is_socket = invocation.query("EIO").is_some();
+    let mut refusal = None;
     let Admitted { user, expires, .. } = if is_socket && credentials.token().is_none() {
         Admitted::default()
     } else {
-        cloud.cx.auth.admit(&cloud.cx.store, &credentials).await?
+        match cloud.cx.auth.admit(&cloud.cx.store, &credentials).await {
+            Err(error) if is_socket && error.code() == Code::Unauthorized => {
+                refusal = Some(error.message().to_owned());
+                Admitted::default()
+            }
+            admitted => admitted?,
+        }
     };
     let socket = invocation.socket().to_owned();
     if socket.is_empty() {
@@ -70,18 +80,8 @@ async fn identify(cloud: &Cloud, invocation: &Invocation) -> Result<Connection> 
         kind: if is_socket { Kind::Socket } else { Kind::Plain },
         user: user.map(|user| (*user).clone()),
         expires,
+        refusal,
         by_header,
         connected_at: Timestamp::now(),
     })
-}
-
-async fn open(cloud: &Cloud, opened: Opened) -> Result<()> {
-    let payload = serde_json::to_vec(&opened)?;
-    let function = cloud
-        .open_function
-        .as_deref()
-        .ok_or_else(|| Error::internal("OPEN_FUNCTION: is not set"))?;
-    let invoke = cloud.lambda.invoke().function_name(function).payload(Blob::new(payload));
-    let invoked = invoke.invocation_type(InvocationType::Event).send().await;
-    invoked.map(drop).map_err(|error| Error::internal(DisplayErrorContext(error).to_string()))
 }

@@ -2,11 +2,14 @@
 //! the next post, or the heartbeat.
 
 use crate::{
-    Cloud, connections,
+    Cloud, connections, frames,
     invocation::{Answer, Invocation},
 };
 
 pub(crate) async fn handle(cloud: &Cloud, invocation: Invocation) -> Answer {
+    if invocation.is_frame() {
+        return frames::handle(cloud, invocation).await;
+    }
     if let Err(error) = connections::end(cloud, invocation.socket()).await {
         error.log("disconnect");
     }

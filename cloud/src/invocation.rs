@@ -23,11 +23,17 @@ pub(crate) struct Invocation {
 pub(crate) struct RequestContext {
     pub(crate) connection_id: String,
     pub(crate) stage: Option<String>,
+    event_type: Option<String>,
 }
 
 impl Invocation {
     pub(crate) fn socket(&self) -> &str {
         &self.request_context.connection_id
+    }
+
+    /// Whether it is a frame, even one that names `$connect` or `$disconnect` as its action.
+    pub(crate) fn is_frame(&self) -> bool {
+        self.request_context.event_type.as_deref() == Some("MESSAGE")
     }
 
     /// A header, whatever the case of its name.

@@ -16,6 +16,7 @@ mod post;
 mod push;
 mod queue;
 mod rate;
+mod rest;
 
 use std::{
     panic::AssertUnwindSafe,
@@ -49,8 +50,6 @@ pub(crate) struct Cloud {
     pub(crate) api: Arc<Api>,
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) queue: Arc<Queue>,
-    pub(crate) lambda: aws_sdk_lambda::Client,
-    pub(crate) open_function: Option<String>,
     pub(crate) origins: Origins,
     pub(crate) rate: Rate,
     pub(crate) sent: Sent,
@@ -83,7 +82,7 @@ async fn run() -> Result<(), Failure> {
         "disconnect" => {
             serve(cloud, async |cloud, event| disconnect::handle(cloud, event).await).await
         }
-        "open" => serve(cloud, async |cloud, event| log(open::handle(cloud, event).await)).await,
+        "open" => serve(cloud, async |cloud, event| open::handle(cloud, event).await).await,
         "broadcast" => {
             serve(cloud, async |cloud, event| broadcast::handle(cloud, event).await).await
         }
@@ -94,8 +93,8 @@ async fn run() -> Result<(), Failure> {
         }
         "notify" => serve(cloud, async |cloud, event| notify::handle(cloud, event).await).await,
         "rest" => {
-            let router = functions::rest::router(cloud.cx.clone(), Arc::clone(&cloud.api));
-            lambda_http::run(cloud.origins.clone().guard(router)).await
+            let router = rest::router(&cloud);
+            serve(cloud, async |_, event| rest::handle(&router, event).await).await
         }
         name if name == "default" || cloud.api.names().any(|event| event == name) => {
             serve(cloud, async |cloud, event| frames::handle(cloud, event).await).await
@@ -162,6 +161,7 @@ impl Cloud {
             client: aws_sdk_sqs::Client::new(&sdk),
             later: settings.later_queue.clone(),
             deliver: settings.deliver_queue.clone(),
+            open: settings.open_queue.clone(),
         });
         let gateway = Arc::new(Gateway {
             store: store.clone(),
@@ -184,8 +184,6 @@ impl Cloud {
             },
             gateway,
             queue,
-            lambda: aws_sdk_lambda::Client::new(&sdk),
-            open_function: settings.open_function.clone(),
             rate: Rate::default(),
             sent: Sent::default(),
             endpoint: settings.endpoint.clone(),

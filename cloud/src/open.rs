@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use functions::connect;
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use shared::{
     clock::Timestamp,
@@ -15,7 +16,10 @@ use shared::{
     store::connections::{Connection, Kind},
 };
 
-use crate::{Cloud, connections, heartbeat};
+use crate::{
+    Cloud, connections, heartbeat,
+    invocation::{BatchAnswer, Messages},
+};
 
 /// How long a connection may take until it can be posted to. Clients wait 20 s.
 const PATIENCE: Duration = Duration::from_secs(18);
@@ -29,8 +33,18 @@ pub(crate) struct Opened {
     pub(crate) socket: String,
 }
 
+/// Greets connections. One that cannot be greeted now is not greeted later: its client has given up by then.
+pub(crate) async fn handle(cloud: &Cloud, messages: Messages) -> BatchAnswer {
+    let greetings = messages.records.iter().map(|message| greet_opened(cloud, &message.body));
+    for error in join_all(greetings).await.into_iter().filter_map(Result::err) {
+        error.log("open");
+    }
+    BatchAnswer::default()
+}
+
 /// Says the first word, and to a plain WebSocket all that follows.
-pub(crate) async fn handle(cloud: &Cloud, opened: Opened) -> Result<()> {
+async fn greet_opened(cloud: &Cloud, body: &str) -> Result<()> {
+    let opened: Opened = serde_json::from_str(body)?;
     let socket = &opened.socket;
     let Some(row) = cloud.cx.store.connection(socket, socket).await? else {
         return Ok(());

@@ -36,7 +36,7 @@ use crate::{
     queue::Queue,
 };
 
-/// Receivers that are posted to at once. More go through the queue, in pages of this many or fewer.
+/// Receivers that are posted to at once. More go through the queue, in pages of half as many to as many; in 128 at most.
 const INLINE: usize = 200;
 /// Reads under way at once.
 const AT_ONCE: usize = 16;

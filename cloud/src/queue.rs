@@ -1,4 +1,4 @@
-//! The two queues: work with a delay, and pages of broadcasts to many.
+//! The queues: work with a delay, pages of broadcasts to many, connections to be greeted.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use shared::{
 };
 use uuid::Uuid;
 
-use crate::{deliver::Page, later::Work};
+use crate::{deliver::Page, later::Work, open::Opened};
 
 /// SQS takes ten messages, and 256 KiB, at once.
 const BATCH: usize = 10;
@@ -24,6 +24,7 @@ pub(crate) struct Queue {
     pub(crate) client: Client,
     pub(crate) later: String,
     pub(crate) deliver: String,
+    pub(crate) open: Option<String>,
 }
 
 impl Queue {
@@ -35,6 +36,13 @@ impl Queue {
             Ok(entry(&work)?.delay_seconds(i32::try_from(delay).unwrap_or(i32::MAX)))
         });
         self.send(&self.later, entries.collect::<Result<Vec<_>>>()?).await
+    }
+
+    /// Has a new connection greeted.
+    pub(crate) async fn open(&self, opened: &Opened) -> Result<()> {
+        let queue = self.open.as_deref();
+        let queue = queue.ok_or_else(|| Error::internal("OPEN_QUEUE_URL: is not set"))?;
+        self.send(queue, vec![entry(opened)?]).await
     }
 
     /// Has pages delivered; those of one group one after the other.

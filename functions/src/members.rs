@@ -38,7 +38,7 @@ pub async fn join(cx: &Context, caller: &Caller, room: &Room, id: &Id) -> Result
         cx.subscribe(caller, std::slice::from_ref(room), since).await?;
         return Ok(false);
     }
-    within_limit(cx, caller, user).await?;
+    within_limit(cx, caller, user, room).await?;
     let joined = cx.store.join(user, room, None).await?;
     cx.admit(&user.id, room, since).await?;
     Ok(joined)
@@ -53,12 +53,12 @@ async fn open(cx: &Context, room: &Room, id: &Id) -> Result<RoomItem> {
     cx.store.room(room).await?.ok_or_else(|| Error::not_found(room.kind().as_str()))
 }
 
-async fn within_limit(cx: &Context, caller: &Caller, user: &User) -> Result<()> {
-    let rooms = match cx.push.rooms(&caller.connection) {
+async fn within_limit(cx: &Context, caller: &Caller, user: &User, room: &Room) -> Result<()> {
+    let rooms: Vec<Room> = match cx.push.rooms(&caller.connection) {
         Some(rooms) => rooms,
         None => cx.store.memberships(&user.id).await?.into_iter().map(|m| m.room).collect(),
     };
-    check_count(&rooms)
+    if rooms.contains(room) { Ok(()) } else { check_count(&rooms) }
 }
 
 /// Refuses one room more than a user may be in.

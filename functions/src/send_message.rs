@@ -9,7 +9,7 @@ use shared::{
     error::{Error, Result},
     ids::{Id, Room},
     limits::{self, ADDRESS_CHARS, ATTACHMENTS, LINKS, Limits, MENTIONS},
-    log::{Refused, Slot},
+    log::{Patience, Refused, Slot},
     store::clients::kept_ack,
     user::Caller,
 };
@@ -20,7 +20,6 @@ use crate::{
     mentions,
 };
 
-const ATTEMPTS: usize = 8;
 /// Where a client message id stands among an entry's further writes: after the two that count a reply.
 const CLIENT_ID_ALONE: usize = 0;
 const CLIENT_ID_IN_THREAD: usize = 2;
@@ -101,10 +100,12 @@ impl Event for SendMessage {
 async fn reply(cx: &Context, mut draft: Draft, channel: Room, thread_id: Id) -> Result<Sent> {
     let room = Room::thread(&thread_id);
     let _turn = cx.log.turn(&draft.channel_id).await;
-    for attempt in 0..ATTEMPTS {
+    let mut patience = Patience::default();
+    let mut joined = false;
+    loop {
         let thread = cx.store.thread(&draft.channel_id, thread_id.as_str()).await?;
         let thread = thread.ok_or_else(|| Error::not_found("thread"))?;
-        if attempt == 0 {
+        if !std::mem::replace(&mut joined, true) {
             let since = cx.push.evictions();
             cx.store.join(&draft.author, &room, Some(&channel)).await?;
             cx.admit(&draft.author.id, &room, since).await?;
@@ -115,8 +116,8 @@ async fn reply(cx: &Context, mut draft: Draft, channel: Room, thread_id: Id) -> 
             return Ok(sent);
         }
         draft = Arc::into_inner(shared).ok_or_else(busy)?;
+        patience.wait().await?;
     }
-    Err(busy())
 }
 
 /// Appends, unless the client's id was used: then its ack. `None` when another reply came in between.

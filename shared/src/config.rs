@@ -70,8 +70,8 @@ pub struct CloudConfig {
     pub later_queue: String,
     /// `DELIVER_QUEUE_URL`: takes pages of a broadcast to many.
     pub deliver_queue: String,
-    /// `OPEN_FUNCTION`: the function that greets new connections; only `connect` needs it.
-    pub open_function: Option<String>,
+    /// `OPEN_QUEUE_URL`: takes new connections to be greeted; only `connect` needs it.
+    pub open_queue: Option<String>,
 }
 
 /// How dead Socket.IO connections are noticed.

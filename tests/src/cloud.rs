@@ -12,7 +12,10 @@ use std::{
 };
 
 use self::stack::{Emulator, Stack};
-use crate::javascript::{PLACES, node};
+use crate::{
+    host::Host,
+    javascript::{PLACES, node, script},
+};
 
 /// The emulator that most files share.
 fn emulator() -> &'static Emulator {
@@ -114,6 +117,15 @@ async fn cloud_throttled() {
     let _place = PLACES.acquire().await.expect("places");
     node("cloud-throttled", &environment).await;
     blocking(move || drop(emulator)).await;
+}
+
+/// Clients cannot tell one host from the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn both_hosts_say_the_same() {
+    let host = Host::start(&[("PRESENCE_GRACE_SECONDS", "1")]).await;
+    let local = script(&["transcript.mjs"], &[("TERTULIA_URL".into(), host.url())]).await;
+    let deployed = script(&["transcript.mjs"], &blocking(|| shared().environment()).await).await;
+    assert_eq!(local, deployed);
 }
 
 /// What AWS and the tools' own rules say of the template.

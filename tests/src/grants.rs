@@ -26,7 +26,7 @@ pub(crate) fn grants(function: &str) -> &'static [&'static str] {
             "table:PutItem",
             "table:UpdateItem",
             "later-queue:SendMessage",
-            "open:InvokeFunction",
+            "open-queue:SendMessage",
         ],
         _ => EVERYTHING,
     }
@@ -50,6 +50,11 @@ pub(crate) fn calls(function: &str) -> &'static [&'static str] {
             "later-queue:ReceiveMessage",
             "later-queue:DeleteMessage",
             "later-queue:GetQueueAttributes",
+        ],
+        "open" => &[
+            "open-queue:ReceiveMessage",
+            "open-queue:DeleteMessage",
+            "open-queue:GetQueueAttributes",
         ],
         "notify" => &[
             "notify-queue:ReceiveMessage",

@@ -50,11 +50,11 @@ async fn run(name: &str, vars: &[(&str, &str)], url: &str) {
     host.stop().await;
 }
 
-/// Runs one file: it must pass, and skip nothing.
-pub(crate) async fn node(name: &str, vars: &[(String, String)]) {
+/// Runs a script that must end well, and returns what it printed.
+pub(crate) async fn script(arguments: &[&str], vars: &[(String, String)]) -> String {
     let folder = tokio::task::spawn_blocking(installed).await.expect("installed");
     let output = tokio::process::Command::new("node")
-        .args(["--test", "--test-reporter=tap", &format!("{name}.test.mjs")])
+        .args(arguments)
         .current_dir(folder)
         .env("JWT_SECRET", SECRET)
         .envs(vars.iter().cloned())
@@ -63,8 +63,14 @@ pub(crate) async fn node(name: &str, vars: &[(String, String)]) {
         .output()
         .await
         .expect("node runs: install Node.js 20 or newer");
-    let told = String::from_utf8_lossy(&output.stdout);
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+    told
+}
+
+/// Runs one file: it must pass, and skip nothing.
+pub(crate) async fn node(name: &str, vars: &[(String, String)]) {
+    let told = script(&["--test", "--test-reporter=tap", &format!("{name}.test.mjs")], vars).await;
     let skipped = told.lines().find_map(|line| line.strip_prefix("# skipped "));
     assert_eq!(skipped, Some("0"), "skipped on a host that it is for: {told}");
 }

@@ -87,7 +87,6 @@ fn statement(resource: &str, actions: &[&str]) -> String {
             let arns = actions.iter().map(|method| connections(method)).collect::<Vec<_>>();
             ("execute-api:ManageConnections".into(), format!("[{}]", arns.join(", ")))
         }
-        "open" => (own("lambda"), "!GetAtt Open.Arn".into()),
         queue => (own("sqs"), format!("!GetAtt {}.Arn", logical_id(queue))),
     };
     format!("            - {{ Effect: Allow, Action: [{actions}], Resource: {resource} }}\n")
@@ -118,7 +117,7 @@ fn write(id: &str, function: &Function) -> String {
     write!(yaml, "      Environment: {{ Variables: {{ AWS_SDK_UA_APP_ID: {name}")
         .expect("a string");
     if name == "connect" {
-        yaml += ", OPEN_FUNCTION: !Ref Open";
+        yaml += ", OPEN_QUEUE_URL: !Ref OpenQueue";
     }
     yaml += " } }\n";
     yaml += "      Policies:\n        - Version: \"2012-10-17\"\n          Statement:\n";

@@ -57,6 +57,7 @@ async fn enter(
         kind: Kind::Namespace,
         user: user.map(|user| (*user).clone()),
         expires,
+        refusal: None,
         by_header: false,
         connected_at: Timestamp::now(),
     };
@@ -74,16 +75,18 @@ async fn enter(
 /// The token of the request's header, then that of `auth`, then that of the request's query; else session or nothing.
 async fn identify(cloud: &Cloud, socket: &Connection, auth: Value) -> Result<Admitted> {
     let credentials = Credentials { auth, ..Credentials::default() };
-    if let Some(user) = &socket.user
-        && (socket.by_header || credentials.token().is_none())
-    {
-        if socket.expires.is_some_and(|expires| expires <= Timestamp::now()) {
-            return Err(Error::new(Code::Unauthorized, "Token expirado"));
-        }
-        let user = Some(Arc::new(user.clone()));
-        return Ok(Admitted { user, expires: socket.expires, session: None });
+    let shown_before = socket.user.is_some() || socket.refusal.is_some();
+    if !shown_before || !(socket.by_header || credentials.token().is_none()) {
+        return cloud.cx.auth.admit(&cloud.cx.store, &credentials).await;
     }
-    cloud.cx.auth.admit(&cloud.cx.store, &credentials).await
+    if let Some(refusal) = &socket.refusal {
+        return Err(Error::new(Code::Unauthorized, refusal.clone()));
+    }
+    if socket.expires.is_some_and(|expires| expires <= Timestamp::now()) {
+        return Err(Error::new(Code::Unauthorized, "Token expirado"));
+    }
+    let user = socket.user.clone().map(Arc::new);
+    Ok(Admitted { user, expires: socket.expires, session: None })
 }
 
 async fn greet(

@@ -165,7 +165,7 @@ impl Vars {
             endpoint: needed("WEBSOCKET_ENDPOINT")?.trim_end_matches('/').to_owned(),
             later_queue: needed("LATER_QUEUE_URL")?,
             deliver_queue: needed("DELIVER_QUEUE_URL")?,
-            open_function: self.text("OPEN_FUNCTION"),
+            open_queue: self.text("OPEN_QUEUE_URL"),
         }))
     }
 

@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     Channel, Inner, RETRY_AFTER_MS, Record, Refused, Slot, Waiting, announce, announce_entry,
+    patience::jitter,
 };
 use crate::{
     clock::Timestamp,
@@ -20,7 +21,6 @@ use crate::{
 
 const ATTEMPTS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(3);
-const FIRST_WAIT: Duration = Duration::from_millis(10);
 /// Most entries in one transaction. DynamoDB takes 100 writes.
 const BATCH: usize = 50;
 
@@ -227,8 +227,4 @@ fn answer_refused(batch: Vec<Waiting>, refused: Refused) {
     for (waiting, refused) in batch.into_iter().zip(refusals) {
         let _ = waiting.answer.send(Err(refused));
     }
-}
-
-fn jitter(attempt: u32) -> Duration {
-    FIRST_WAIT.saturating_mul(1 << attempt.min(6)).mul_f64(rand::random())
 }

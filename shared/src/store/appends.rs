@@ -116,6 +116,11 @@ impl Store {
         entries: &[NewEntry],
         also: Vec<TransactWriteItem>,
     ) -> Outcome {
+        // A number that a further write is about exists: the end of the log is not where it was believed to be.
+        let changed = |seq| also.iter().any(|write| is_about(write, &sort(seq)));
+        if entries.iter().any(|entry| changed(entry.seq)) {
+            return Outcome::Taken;
+        }
         let puts = entries.iter().map(|entry| {
             let put = Put::builder()
                 .table_name(&*self.table)
@@ -220,6 +225,11 @@ impl Store {
             .key("pk", text(partition(channel)))
             .key("sk", text(sort(seq)))
     }
+}
+
+fn is_about(write: &TransactWriteItem, sort: &str) -> bool {
+    let key = write.update().and_then(|update| update.key().get("sk"));
+    key.and_then(|key| key.as_s().ok()).is_some_and(|key| key == sort)
 }
 
 /// A number that is occupied: by our own earlier try, or by somebody else.

@@ -51,6 +51,8 @@ pub struct Connection {
     pub user: Option<User>,
     /// When the token stops being good.
     pub expires: Option<Timestamp>,
+    /// For a socket: why the token of its request is no good, where it is not.
+    pub refusal: Option<String>,
     /// For a socket: whether the token came in the header, and so comes before any other.
     pub by_header: bool,
     /// When it began.
@@ -70,6 +72,7 @@ impl Connection {
             kind,
             user: item.text("user").map(serde_json::from_str).transpose()?,
             expires: item.time("endsAt"),
+            refusal: item.text("refusal").map(str::to_owned),
             by_header: item.is_set("byHeader"),
             connected_at: item.time("connectedAt").unwrap_or_else(Timestamp::now),
         })
@@ -107,6 +110,9 @@ impl Store {
         }
         if let Some(until) = connection.expires {
             row.insert("endsAt".into(), number(until.millis()));
+        }
+        if let Some(refusal) = &connection.refusal {
+            row.insert("refusal".into(), text(refusal));
         }
         if connection.by_header {
             row.insert("byHeader".into(), number(1));

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::{
     },
 };
 
-use super::{EXPIRES, PARTITION, SORT, Store, failed};
+use super::{EXPIRES, PARTITION, SORT, Store, failed, key};
 use crate::error::{Error, Result};
 
 /// The sparse index: only memberships carry its keys.
@@ -89,7 +89,6 @@ impl Store {
     /// # Errors
     /// `INTERNAL` when it is missing or DynamoDB cannot be reached.
     pub async fn check(&self) -> Result<()> {
-        self.client.describe_table().table_name(&*self.table).send().await.map_err(failed)?;
-        Ok(())
+        self.get(key(&["CHECK"]), "-".into()).await.map(drop)
     }
 }
