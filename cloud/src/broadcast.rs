@@ -56,7 +56,7 @@ pub(crate) async fn handle(cloud: &Cloud, changes: Changes) -> BatchAnswer {
             }
             Ok(None) => {}
             // It would be no entry the next time either.
-            Err(error) => error.log("broadcast"),
+            Err(error) => error.report("broadcast"),
         }
     }
     let sending = channels.into_iter().map(|(channel, entries)| send(cloud, channel, entries));
@@ -82,7 +82,7 @@ async fn send(cloud: &Cloud, channel: Id, entries: Vec<Numbered>) -> Option<usiz
             continue;
         }
         if let Err(error) = announce_entry(cloud.cx.push.as_ref(), &channel, &entry).await {
-            error.log("broadcast");
+            error.report("broadcast");
             return Some(place);
         }
         cloud.sent.note(&channel, entry.seq);

@@ -75,7 +75,7 @@ pub(crate) async fn post_all(posts: &Posts, receivers: &[String], frame: &Frame)
             Ok(Delivery::Sent) => {}
             Ok(Delivery::Gone) => outcome.gone.push(receiver.clone()),
             Err(error) => {
-                error.log("post");
+                error.report("post");
                 outcome.failed.push(receiver.clone());
             }
         }
@@ -94,7 +94,7 @@ pub(crate) async fn handle(cloud: &Cloud, messages: Messages) -> BatchAnswer {
             continue;
         }
         if let Err(error) = deliver(cloud, &message.body, message.group()).await {
-            error.log("deliver");
+            error.report("deliver");
             answer.fail(message.message_id);
         }
     }

@@ -11,7 +11,7 @@ pub(crate) async fn handle(cloud: &Cloud, invocation: Invocation) -> Answer {
         return frames::handle(cloud, invocation).await;
     }
     if let Err(error) = connections::end(cloud, invocation.socket()).await {
-        error.log("disconnect");
+        error.report("disconnect");
     }
     Answer::frame(None)
 }

@@ -4,10 +4,12 @@ mod enter;
 mod plain;
 mod socketio;
 
+use std::time::Duration;
+
 use serde_json::value::RawValue;
 use shared::{
     api::too_large,
-    error::{Code, Result},
+    error::{Code, Error, Result},
     limits::Verdict,
     store::connections::{Connection, Kind},
 };
@@ -19,8 +21,17 @@ use crate::{
     later::Work,
 };
 
+/// A Socket.IO client's answer to a ping.
+const PONG: &str = "3";
+/// An answer comes before the function's own time is over, for then API Gateway would send what is no packet.
+const ANSWER_WITHIN: Duration = Duration::from_secs(12);
+const RETRY_AFTER_MS: u64 = 1000;
+
 /// Answers a frame; the answer's body is the one frame that goes back at once.
 pub(crate) async fn handle(cloud: &Cloud, invocation: Invocation) -> Answer {
+    if invocation.text().is_ok_and(|text| text == PONG) {
+        return Answer::frame(None);
+    }
     let socket = invocation.socket();
     let rows = cloud.cx.store.connections_of(socket).await;
     let plain = match &rows {
@@ -55,14 +66,18 @@ async fn call(
     if bytes > limit {
         return Err(too_large(limit));
     }
-    let answer = cloud.api.call(&cloud.cx, &caller(row, wants_ack), name, arguments).await;
-    match answer {
-        Err(error) if error.code() == Code::Unauthorized && row.user.is_none() => {
-            let Some(row) = bound(cloud, row).await? else { return Err(error) };
-            cloud.api.call(&cloud.cx, &caller(&row, wants_ack), name, arguments).await
+    let called = async {
+        let answer = cloud.api.call(&cloud.cx, &caller(row, wants_ack), name, arguments).await;
+        match answer {
+            Err(error) if error.code() == Code::Unauthorized && row.user.is_none() => {
+                let Some(row) = bound(cloud, row).await? else { return Err(error) };
+                cloud.api.call(&cloud.cx, &caller(&row, wants_ack), name, arguments).await
+            }
+            answer => answer,
         }
-        answer => answer,
-    }
+    };
+    let late = |_| Err(Error::rate_limited(RETRY_AFTER_MS));
+    tokio::time::timeout(ANSWER_WITHIN, called).await.unwrap_or_else(late)
 }
 
 /// An anonymous connection again, if an event beside this one has bound it.

@@ -107,11 +107,11 @@ pub(crate) async fn handle(cloud: &Cloud, messages: Messages) -> BatchAnswer {
         match outcome {
             Ok((_, Ok(()))) => {}
             Ok((id, Err(error))) => {
-                error.log("later");
+                error.report("later");
                 answer.fail(id);
             }
             // It would be no work the next time either.
-            Err(error) => error.log("later"),
+            Err(error) => error.report("later"),
         }
     }
     answer
@@ -176,7 +176,7 @@ async fn ping(cloud: &Cloud, partition: u8) -> Result<()> {
         match outcome {
             Ok(socket) => gone.extend(socket),
             // The next round pings it again.
-            Err(error) => error.log("heartbeat"),
+            Err(error) => error.report("heartbeat"),
         }
     }
     cloud.queue.later(Work::gone(&gone)).await

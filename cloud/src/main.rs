@@ -146,7 +146,7 @@ fn unanswered() -> Value {
 /// For functions that nobody waits for.
 fn log(done: Result<(), Error>) {
     if let Err(error) = done {
-        error.log("function");
+        error.report("function");
     }
 }
 

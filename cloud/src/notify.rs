@@ -22,7 +22,7 @@ pub(crate) async fn handle(cloud: &Cloud, messages: Messages) -> BatchAnswer {
     let mut answer = BatchAnswer::default();
     for message in messages.records {
         if let Err(error) = take(cloud, &message).await {
-            error.log("notify");
+            error.report("notify");
             answer.fail(message.message_id);
         }
     }

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use shared::{
     clock::Timestamp,
     engineio,
-    error::{Error, Result},
+    error::Result,
     ids::Room,
     plain,
-    push::{Delivery, Push},
+    push::Delivery,
     signal::Frame,
     store::connections::{Connection, Kind},
 };
@@ -19,6 +19,7 @@ use shared::{
 use crate::{
     Cloud, connections, heartbeat,
     invocation::{BatchAnswer, Messages},
+    later::Work,
 };
 
 /// How long a connection may take until it can be posted to. Clients wait 20 s.
@@ -35,17 +36,26 @@ pub(crate) struct Opened {
 
 /// Greets connections. One that cannot be greeted now is not greeted later: its client has given up by then.
 pub(crate) async fn handle(cloud: &Cloud, messages: Messages) -> BatchAnswer {
-    let greetings = messages.records.iter().map(|message| greet_opened(cloud, &message.body));
-    for error in join_all(greetings).await.into_iter().filter_map(Result::err) {
-        error.log("open");
-    }
+    join_all(messages.records.iter().map(|message| open(cloud, &message.body))).await;
     BatchAnswer::default()
 }
 
+/// Greets a connection. One that cannot be greeted is closed, so that its client comes back.
+async fn open(cloud: &Cloud, body: &str) {
+    let Ok(Opened { socket }) = serde_json::from_str(body) else {
+        return tracing::error!("a new connection that cannot be read");
+    };
+    let Err(error) = welcome(cloud, &socket).await else { return };
+    error.report("open");
+    let closed = cloud.gateway.posts.close(&socket).await;
+    let forgotten = cloud.queue.later(Work::gone(&[socket])).await;
+    if let Err(error) = closed.and(forgotten) {
+        error.report("open");
+    }
+}
+
 /// Says the first word, and to a plain WebSocket all that follows.
-async fn greet_opened(cloud: &Cloud, body: &str) -> Result<()> {
-    let opened: Opened = serde_json::from_str(body)?;
-    let socket = &opened.socket;
+async fn welcome(cloud: &Cloud, socket: &str) -> Result<()> {
     let Some(row) = cloud.cx.store.connection(socket, socket).await? else {
         return Ok(());
     };
@@ -60,13 +70,15 @@ async fn greet_opened(cloud: &Cloud, body: &str) -> Result<()> {
     if !reach(cloud, socket, &first).await? {
         return connections::end(cloud, socket).await;
     }
-    if row.kind == Kind::Plain
-        && let Err(error) = greet(cloud, &row).await
-    {
-        refuse(cloud, &row, &error).await?;
-        return Err(error);
+    if row.kind != Kind::Plain {
+        return Ok(());
     }
-    Ok(())
+    let greeted = greet(cloud, &row).await;
+    if let Err(error) = &greeted {
+        let frame = Frame::error(None, error)?;
+        cloud.gateway.posts.post(socket, frame.plain()).await?;
+    }
+    greeted
 }
 
 /// Posts as soon as the connection stands; false when it never does.
@@ -96,13 +108,4 @@ async fn greet(cloud: &Cloud, row: &Connection) -> Result<()> {
         cx.push.send(&caller.connection, &frame).await?;
     }
     connect::deliver_waiting(cx, &caller).await
-}
-
-/// Tells a client why it cannot stay.
-async fn refuse(cloud: &Cloud, row: &Connection, error: &Error) -> Result<()> {
-    let caller = connections::caller(row, false);
-    let frame = Frame::error(None, error)?;
-    cloud.gateway.send(&caller.connection, &frame).await?;
-    cloud.gateway.close(&caller.connection).await?;
-    connections::end(cloud, &row.socket).await
 }

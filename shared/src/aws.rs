@@ -13,6 +13,9 @@ use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(6);
 const ATTEMPTS: u32 = 4;
+/// Short, for somebody waits: throttling that lasts longer is told to the client.
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+const LONGEST_BACKOFF: Duration = Duration::from_millis(500);
 
 /// What the SDK's own variables say, with an end to waiting. Throttled and failed calls are tried again with jitter.
 pub async fn sdk_config() -> SdkConfig {
@@ -24,7 +27,12 @@ pub async fn sdk_config() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
         .http_client(http)
         .timeout_config(timeouts)
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(ATTEMPTS)
+                .with_initial_backoff(FIRST_BACKOFF)
+                .with_max_backoff(LONGEST_BACKOFF),
+        )
         .load()
         .await
 }

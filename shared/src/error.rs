@@ -175,6 +175,16 @@ impl Error {
         }
     }
 
+    /// Logs the error, cause or not: nobody waits who could be told.
+    pub fn report(&self, what: &str) {
+        match &self.cause {
+            Some(_) => self.log(what),
+            None => {
+                tracing::error!(event = what, code = self.code.as_str(), "{}", self.message);
+            }
+        }
+    }
+
     /// The answer to a request that asked for an ack.
     #[must_use]
     pub fn ack(&self) -> Refusal<'_> {

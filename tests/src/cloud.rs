@@ -5,16 +5,12 @@ mod bootstrap;
 mod stack;
 mod tools;
 
-use std::{
-    net::TcpListener,
-    process::Command,
-    sync::{Arc, OnceLock},
-};
+use std::{net::TcpListener, process::Command, sync::OnceLock};
 
 use self::stack::{Emulator, Stack};
 use crate::{
     host::Host,
-    javascript::{PLACES, node, script},
+    javascript::{PLACES, SIDE_BY_SIDE, node, script},
 };
 
 /// The emulator that most files share.
@@ -72,10 +68,41 @@ files! {
     sync "sync",
     threads "threads",
     typing "typing",
-    cloud_fanout "cloud-fanout",
-    cloud_life "cloud-life",
+    cloud_frames "cloud-frames",
     cloud_log "cloud-log",
     cloud_services "cloud-services",
+}
+
+macro_rules! alone {
+    ($($test:ident $file:literal,)*) => {
+        pub(crate) const ALONE: &[&str] = &[$($file,)* "cloud-throttled"];
+
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                alone($file, stringify!($test)).await;
+            }
+        )*
+    };
+}
+
+// Files that measure, kill, or keep an emulator busy: each has one of its own, and no other file beside it.
+alone! {
+    cloud_fanout "cloud-fanout",
+    cloud_killed "cloud-killed",
+    cloud_life "cloud-life",
+}
+
+async fn alone(file: &str, stack: &'static str) {
+    let _places = PLACES.acquire_many(SIDE_BY_SIDE).await.expect("places");
+    let (emulator, environment) = blocking(move || {
+        let emulator = Emulator::start(&[]);
+        let environment = emulator.deploy(stack, &[]).environment();
+        (emulator, environment)
+    })
+    .await;
+    node(file, &environment).await;
+    blocking(move || drop(emulator)).await;
 }
 
 macro_rules! modes {
@@ -106,15 +133,14 @@ async fn cloud_throttled() {
     let port = listener.local_addr().expect("an address").port().to_string();
     drop(listener);
     let proxy = format!("http://127.0.0.1:{port}");
-    let (emulator, stack) = blocking(move || {
+    let _place = PLACES.acquire().await.expect("places");
+    let (emulator, mut environment) = blocking(move || {
         let emulator = Emulator::start(&[("AWS_ENDPOINT_URL_DYNAMODB", &proxy)]);
-        let stack = emulator.deploy("throttled", &[]);
-        (Arc::new(emulator), stack)
+        let environment = emulator.deploy("throttled", &[]).environment();
+        (emulator, environment)
     })
     .await;
-    let mut environment = stack.environment();
     environment.push(("DYNAMODB_PROXY_PORT".into(), port));
-    let _place = PLACES.acquire().await.expect("places");
     node("cloud-throttled", &environment).await;
     blocking(move || drop(emulator)).await;
 }

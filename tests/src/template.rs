@@ -13,7 +13,7 @@ const OWN: [(&str, u32, &str, &[&str]); 10] = [
     ("disconnect", 15, "A connection has ended", &["$disconnect"]),
     (
         "default",
-        15,
+        EVENT_SECONDS,
         "Frames of Socket.IO clients, and unknown actions of plain ones",
         &["$default"],
     ),
@@ -25,7 +25,8 @@ const OWN: [(&str, u32, &str, &[&str]); 10] = [
     ("notify", 15, "Notifications and events that services send by queue or bus", &[]),
     ("rest", 15, "The REST routes", &[]),
 ];
-const EVENT_SECONDS: u32 = 15;
+/// Reading the connection may take six of them, handling the event twelve.
+const EVENT_SECONDS: u32 = 20;
 /// Routes whose answer is no frame.
 const UNANSWERED: [&str; 2] = ["$connect", "$disconnect"];
 

@@ -56,7 +56,9 @@ async fn answer_packet(
             let left = rows.unwrap_or_default();
             let id = connection_id(socket, namespace);
             let left = left.iter().find(|row| row.id == id.as_str())?;
-            connections::end_one(cloud, left).await.unwrap_or_else(|error| error.log("disconnect"));
+            connections::end_one(cloud, left)
+                .await
+                .unwrap_or_else(|error| error.report("disconnect"));
             None
         }
         // We ask for no answers, so none is waited for.

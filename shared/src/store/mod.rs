@@ -228,7 +228,7 @@ fn failed<E>(error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    if is_throttle(error.code()) {
+    if is_throttle(error.code()) || matches!(error, SdkError::TimeoutError(_)) {
         return Error::rate_limited(THROTTLED_MS);
     }
     Error::internal(DisplayErrorContext(error).to_string())

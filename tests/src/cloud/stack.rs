@@ -8,6 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
+use serde_json::Value;
+
 use super::{bootstrap, tools};
 use crate::host::SECRET;
 
@@ -66,8 +69,10 @@ impl Emulator {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Deploys the template with the bootstrap, as the README says.
+    /// Deploys the template with the bootstrap, as the README says. One stack at a time: each packs the same archive.
     pub(super) fn deploy(&self, name: &str, parameters: &[(&str, &str)]) -> Stack {
+        static TURN: Mutex<()> = Mutex::new(());
+        let _turn = TURN.lock();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the project");
         let mut path = tools::sam().as_os_str().to_owned();
         path.push(":/usr/local/bin:/usr/bin:/bin");
@@ -83,15 +88,19 @@ impl Emulator {
             .env("AWS_ENDPOINT_URL", self.endpoint())
             .env("STACK_NAME", name)
             .env("BOOTSTRAP", bootstrap::built());
-        let told = tools::run(&mut deploy);
-        let outputs = told.lines().filter_map(|line| line.split_once('='));
-        let outputs = outputs.map(|(name, value)| (name.trim().into(), value.trim().into()));
-        Stack {
-            name: name.to_owned(),
-            port: self.port,
-            outputs: outputs.collect(),
-            parameters: all,
-        }
+        tools::run(&mut deploy);
+        let outputs = self.outputs(name);
+        Stack { name: name.to_owned(), port: self.port, outputs, parameters: all }
+    }
+
+    fn outputs(&self, stack: &str) -> Vec<(String, String)> {
+        let mut list = Command::new(tools::sam().join("sam"));
+        list.args(["list", "stack-outputs", "--output", "json", "--stack-name", stack]);
+        let told = tools::run(list.envs(CREDENTIALS).env("AWS_ENDPOINT_URL", self.endpoint()));
+        let outputs: Vec<Value> = serde_json::from_str(&told).expect("a list of outputs");
+        let text = |output: &Value, name: &str| output[name].as_str().expect("text").to_owned();
+        let pair = |output| (text(output, "OutputKey"), text(output, "OutputValue"));
+        outputs.iter().map(pair).collect()
     }
 }
 
@@ -110,6 +119,13 @@ const DEFAULTS: [(&str, &str); 7] = [
     ("RateEventsPerSecond", "0"),
     ("TypingSeconds", "1"),
     ("PresenceGraceSeconds", "1"),
+];
+
+const CREDENTIALS: [(&str, &str); 4] = [
+    ("AWS_ACCESS_KEY_ID", "test"),
+    ("AWS_SECRET_ACCESS_KEY", "test"),
+    ("AWS_DEFAULT_REGION", "us-east-1"),
+    ("SAM_CLI_TELEMETRY", "0"),
 ];
 
 /// A parameter of the template, and the variable that it becomes.
@@ -142,7 +158,7 @@ impl Stack {
             "path": path, "transports": ["websocket"], "addTrailingSlash": false,
         });
         let mut all = vec![
-            ("TERTULIA_URL".into(), self.output("HttpUrl").trim_end_matches("/$default").into()),
+            ("TERTULIA_URL".into(), self.output("HttpUrl").into()),
             ("TERTULIA_WS_URL".into(), format!("ws://127.0.0.1:{}{path}", self.port)),
             ("TERTULIA_SIO_URL".into(), host.clone()),
             ("TERTULIA_SIO_OPTIONS".into(), options.to_string()),
