@@ -25,12 +25,16 @@ const SETTLE = Number(env.TERTULIA_SETTLE_MS ?? 0);
 export const POLLING = !SIO_OPTIONS.transports || SIO_OPTIONS.transports.includes('polling');
 /** A refused upgrade is answered with the status and the problem that the server gives; else with any refusal, and no body. */
 export const REFUSALS = POLLING;
+/** The status of an upgrade that lacks a good identity. */
+export const REFUSED = REFUSALS ? 401 : 403;
 /** A preflight reaches the server. */
 export const PREFLIGHTS = POLLING;
 /** Binary frames reach the server as what they are; else the gateway closes the connection, or an emulator makes text of them. */
 export const BINARY = POLLING;
 /** A path begins at the root and is told as it was sent; else it comes decoded, and an encoded `/` is a separator. */
 export const RAW_PATHS = POLLING;
+/** The page of the documentation; a redirect to it would lose the beginning of the path. */
+export const DOCS = RAW_PATHS ? '/docs' : '/docs/';
 /** The server knows its own address, and allows it as an origin. */
 export const OWN_ORIGIN = POLLING;
 

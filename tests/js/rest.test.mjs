@@ -1,7 +1,7 @@
 // The REST surface: which paths there are, whom they let in, what they answer; rooms over REST.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { RAW_PATHS, URL_BASE, connect, person, rest, token, unique } from './client.mjs';
+import { DOCS, RAW_PATHS, URL_BASE, connect, person, rest, token, unique } from './client.mjs';
 import { problem } from './helpers.mjs';
 import { everyPage, listOf, request } from './wire.mjs';
 
@@ -12,7 +12,7 @@ const ROOM = (kind) => [
   `GET ${kind}`, `POST ${kind}`, `GET ${kind}/{id}`, `PATCH ${kind}/{id}`, `DELETE ${kind}/{id}`,
   `GET ${kind}/{id}/members`, `PUT ${kind}/{id}/members/{userId}`, `DELETE ${kind}/{id}/members/{userId}`,
 ];
-const OPEN = ['GET /health', 'GET /ready', 'GET /openapi.json', 'GET /docs', 'GET /'];
+const OPEN = ['GET /health', 'GET /ready', 'GET /openapi.json', `GET ${DOCS}`, 'GET /'];
 const ANONYMOUS = ['GET /messages', 'POST /notification/send', 'POST /api/notification/send'];
 const USER = [
   ...ROOM('/channels'), ...ROOM('/groups'), 'GET /channels/{id}/messages', 'GET /channels/{id}/unread', 'GET /groups/{id}/progress',
@@ -86,7 +86,7 @@ test('/openapi.json declares the parameters of each path where they are', async 
 });
 
 test('/docs works without the internet: what it loads comes from this host', async () => {
-  const page = await fetch(`${URL_BASE}/docs${RAW_PATHS ? '' : '/'}`);
+  const page = await fetch(`${URL_BASE}${DOCS}`);
   assert.match(page.headers.get('content-type'), /text\/html/);
   const html = await page.text();
   assert.doesNotMatch(html, /(?:src|href)\s*=\s*["']?(?:https?:)?\/\//i);

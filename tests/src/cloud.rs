@@ -10,7 +10,7 @@ use std::{net::TcpListener, process::Command, sync::OnceLock};
 use self::stack::{Emulator, Stack};
 use crate::{
     host::Host,
-    javascript::{PLACES, SIDE_BY_SIDE, node, script},
+    javascript::{PLACES, SIDE_BY_SIDE, every_host, node, script},
 };
 
 /// The emulator that most files share.
@@ -44,34 +44,11 @@ macro_rules! files {
     };
 }
 
-files! {
-    auth "auth",
-    bad_input "bad-input",
-    channel_access "channel-access",
-    channel_ids "channel-ids",
-    channels "channels",
-    direct "direct",
-    emit "emit",
-    groups "groups",
-    history "history",
-    lobby "lobby",
-    mentions "mentions",
-    message_limits "message-limits",
-    messages "messages",
-    notifications "notifications",
-    presence "presence",
-    reads "reads",
-    rest "rest",
-    seeds "seeds",
-    seeds_chat "seeds-chat",
-    sessions "sessions",
-    sync "sync",
-    threads "threads",
-    typing "typing",
+every_host! { files! {
     cloud_frames "cloud-frames",
     cloud_log "cloud-log",
     cloud_services "cloud-services",
-}
+} }
 
 macro_rules! alone {
     ($($test:ident $file:literal,)*) => {
@@ -80,7 +57,7 @@ macro_rules! alone {
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                alone($file, stringify!($test)).await;
+                alone($file).await;
             }
         )*
     };
@@ -93,11 +70,11 @@ alone! {
     cloud_life "cloud-life",
 }
 
-async fn alone(file: &str, stack: &'static str) {
+async fn alone(file: &'static str) {
     let _places = PLACES.acquire_many(SIDE_BY_SIDE).await.expect("places");
     let (emulator, environment) = blocking(move || {
         let emulator = Emulator::start(&[]);
-        let environment = emulator.deploy(stack, &[]).environment();
+        let environment = emulator.deploy(file, &[]).environment();
         (emulator, environment)
     })
     .await;
@@ -110,8 +87,8 @@ macro_rules! modes {
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                let stack = blocking(|| emulator().deploy(stringify!($test), &$parameters)).await;
                 let _place = PLACES.acquire().await.expect("places");
+                let stack = blocking(|| emulator().deploy($file, &$parameters)).await;
                 node($file, &stack.environment()).await;
             }
         )*
@@ -148,9 +125,11 @@ async fn cloud_throttled() {
 /// Clients cannot tell one host from the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn both_hosts_say_the_same() {
+    let environment = blocking(|| shared().environment()).await;
+    let _places = PLACES.acquire_many(SIDE_BY_SIDE).await.expect("places");
     let host = Host::start(&[("PRESENCE_GRACE_SECONDS", "1")]).await;
     let local = script(&["transcript.mjs"], &[("TERTULIA_URL".into(), host.url())]).await;
-    let deployed = script(&["transcript.mjs"], &blocking(|| shared().environment()).await).await;
+    let deployed = script(&["transcript.mjs"], &environment).await;
     assert_eq!(local, deployed);
 }
 

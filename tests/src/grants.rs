@@ -24,6 +24,7 @@ pub(crate) fn grants(function: &str) -> &'static [&'static str] {
         "connect" => &[
             "table:GetItem",
             "table:PutItem",
+            "table:Query",
             "table:UpdateItem",
             "later-queue:SendMessage",
             "open-queue:SendMessage",

@@ -78,6 +78,39 @@ pub(crate) async fn node(name: &str, vars: &[(String, String)]) {
 
 const QUICK: [(&str, &str); 2] = [("TYPING_SECONDS", "1"), ("PRESENCE_GRACE_SECONDS", "1")];
 
+/// The files about what every host does, for a macro that makes a test of each; its own files come after them.
+macro_rules! every_host {
+    ($files:ident! { $($own:tt)* }) => {
+        $files! {
+            auth "auth",
+            bad_input "bad-input",
+            channel_access "channel-access",
+            channel_ids "channel-ids",
+            channels "channels",
+            direct "direct",
+            emit "emit",
+            groups "groups",
+            history "history",
+            lobby "lobby",
+            mentions "mentions",
+            message_limits "message-limits",
+            messages "messages",
+            notifications "notifications",
+            presence "presence",
+            reads "reads",
+            rest "rest",
+            seeds "seeds",
+            seeds_chat "seeds-chat",
+            sessions "sessions",
+            sync "sync",
+            threads "threads",
+            typing "typing",
+            $($own)*
+        }
+    };
+}
+pub(crate) use every_host;
+
 macro_rules! files {
     ($($test:ident $file:literal,)*) => {
         const FILES: &[&str] = &[$($file,)* "limits"];
@@ -91,32 +124,7 @@ macro_rules! files {
     };
 }
 
-files! {
-    auth "auth",
-    bad_input "bad-input",
-    channel_access "channel-access",
-    channel_ids "channel-ids",
-    channels "channels",
-    direct "direct",
-    emit "emit",
-    groups "groups",
-    history "history",
-    lobby "lobby",
-    mentions "mentions",
-    message_limits "message-limits",
-    messages "messages",
-    notifications "notifications",
-    page "page",
-    presence "presence",
-    reads "reads",
-    rest "rest",
-    seeds "seeds",
-    seeds_chat "seeds-chat",
-    sessions "sessions",
-    sync "sync",
-    threads "threads",
-    typing "typing",
-}
+every_host! { files! { page "page", } }
 
 macro_rules! modes {
     ($($test:ident $file:literal $vars:expr,)*) => {

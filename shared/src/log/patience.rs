@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 
 const FIRST_WAIT: Duration = Duration::from_millis(10);
 /// How long a change is tried again that others come before. Clients wait longer for their ack.
-const LONGEST: Duration = Duration::from_secs(6);
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// A wait of full jitter, longer with each attempt.
 pub(super) fn jitter(attempt: u32) -> Duration {
