@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use functions::disconnect;
+use functions::{connect, disconnect};
 use shared::{
     error::Result,
-    ids::Room,
     store::connections::{Connection, Kind},
     user::{Caller, ConnectionId},
 };
@@ -22,6 +21,16 @@ pub(crate) fn caller(row: &Connection, wants_ack: bool) -> Caller {
     }
 }
 
+/// Tells a client that it is connected, and what waits for it. What cannot be read now waits for the next connection.
+pub(crate) async fn greet(cloud: &Cloud, caller: &Caller, session: Option<&str>) -> Result<()> {
+    let cx = &cloud.cx;
+    for frame in connect::greeting(caller, session)? {
+        cx.push.send(&caller.connection, &frame).await?;
+    }
+    connect::deliver_waiting(cx, caller).await.unwrap_or_else(|error| error.report("connect"));
+    Ok(())
+}
+
 /// Ends a socket with all that it stands for; nothing happens to one that has ended.
 pub(crate) async fn end(cloud: &Cloud, socket: &str) -> Result<()> {
     for row in cloud.cx.store.connections_of(socket).await? {
@@ -34,11 +43,7 @@ pub(crate) async fn end(cloud: &Cloud, socket: &str) -> Result<()> {
 pub(crate) async fn end_one(cloud: &Cloud, row: &Connection) -> Result<()> {
     let store = &cloud.cx.store;
     if row.kind != Kind::Socket {
-        let mut rooms = vec![Room::lobby()];
-        if let Some(user) = &row.user {
-            rooms.push(user.room());
-            rooms.extend(store.memberships(&user.id).await?.into_iter().map(|one| one.room));
-        }
+        let rooms = cloud.gateway.rooms_of(row).await?;
         store.unsubscribe(std::slice::from_ref(&row.id), &rooms).await?;
         disconnect::leave(&cloud.cx, &caller(row, false)).await?;
     }

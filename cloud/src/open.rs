@@ -104,8 +104,5 @@ async fn greet(cloud: &Cloud, row: &Connection) -> Result<()> {
     let caller = connections::caller(row, false);
     cx.push.join(&caller, &[Room::lobby()]).await?;
     connect::enter(cx, &caller).await?;
-    for frame in connect::greeting(&caller, None)? {
-        cx.push.send(&caller.connection, &frame).await?;
-    }
-    connect::deliver_waiting(cx, &caller).await
+    connections::greet(cloud, &caller, None).await
 }

@@ -101,7 +101,8 @@ impl Gateway {
         self.queue.deliver(pages.collect()).await
     }
 
-    async fn rooms_of(&self, row: &Connection) -> Result<Vec<Room>> {
+    /// The rooms that a connection may be in.
+    pub(crate) async fn rooms_of(&self, row: &Connection) -> Result<Vec<Room>> {
         let mut rooms = Vec::new();
         if Address::of(&row.id).is_in_lobby() {
             rooms.push(Room::lobby());

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, fs, path::Path};
 
-use crate::grants::{calls, grants};
+use crate::grants::grants;
 
 const BEGIN: &str = "  # >>> generated\n";
 const END: &str = "  # <<< generated\n";
@@ -84,6 +84,7 @@ fn statement(resource: &str, actions: &[&str]) -> String {
         "table" => (own("dynamodb"), "!GetAtt Table.Arn".into()),
         "index" => (own("dynamodb"), "!Sub \"${Table.Arn}/index/by-room\"".into()),
         "stream" => (own("dynamodb"), "!GetAtt Table.StreamArn".into()),
+        "any" => (own("dynamodb"), "\"*\"".into()),
         "connections" => {
             let arns = actions.iter().map(|method| connections(method)).collect::<Vec<_>>();
             ("execute-api:ManageConnections".into(), format!("[{}]", arns.join(", ")))
@@ -95,7 +96,7 @@ fn statement(resource: &str, actions: &[&str]) -> String {
 
 fn statements(name: &str) -> String {
     let mut resources: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for grant in grants(name).iter().chain(calls(name)) {
+    for grant in grants(name) {
         let (resource, action) = grant.split_once(':').expect("<resource>:<action>");
         resources.entry(resource).or_default().push(action);
     }

@@ -10,7 +10,6 @@ use shared::{
     engineio::{connect_error_packet, connect_packet, message},
     error::{Code, Error, Result},
     ids::Room,
-    push::Push,
     store::connections::{Connection, Kind},
 };
 
@@ -104,12 +103,5 @@ async fn greet(
     cloud.queue.later(Work::token_end(&row.id, row.expires).into_iter().collect()).await?;
     let entered = message(&connect_packet(namespace, &row.id));
     cloud.gateway.posts.post(&row.socket, entered).await?;
-    for frame in connect::greeting(&caller, session)? {
-        cloud.gateway.send(&caller.connection, &frame).await?;
-    }
-    connect::deliver_waiting(cx, &caller).await.unwrap_or_else(|error| {
-        // The client is connected; what waits stays, and comes at the next connection.
-        error.log("connect");
-    });
-    Ok(())
+    connections::greet(cloud, &caller, session).await
 }
