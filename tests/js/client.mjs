@@ -35,6 +35,8 @@ export const BINARY = POLLING;
 export const RAW_PATHS = POLLING;
 /** The page of the documentation; a redirect to it would lose the beginning of the path. */
 export const DOCS = RAW_PATHS ? '/docs' : '/docs/';
+/** One process writes a channel, one after the other; else writers race, and who loses for too long is told RATE_LIMITED. */
+export const ONE_WRITER = POLLING;
 /** The server knows its own address, and allows it as an origin. */
 export const OWN_ORIGIN = POLLING;
 

@@ -1,7 +1,8 @@
 // Threads: their room, and the summary that the whole channel gets.
 import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { TRANSPORTS, connect, unique } from './client.mjs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { ONE_WRITER, TRANSPORTS, connect, unique } from './client.mjs';
 import { isTime, meet, shape } from './helpers.mjs';
 
 const [CHAT] = TRANSPORTS;
@@ -119,6 +120,16 @@ test('threads created at once on one message are one thread', async () => {
   for (const client of clients) await client.next('thread_updated');
 });
 
+/** Replies, again where others may be faster for too long. */
+async function reply(client, data) {
+  let ack = await client.request('send_message', data);
+  while (!ONE_WRITER && ack.errorCode === 'RATE_LIMITED') {
+    await pause(ack.details.retryAfterMs);
+    ack = await client.request('send_message', data);
+  }
+  assert.equal(ack.success, true, JSON.stringify(ack));
+}
+
 test('concurrent replies are all accepted, counted, and told in seq order', async () => {
   const { channelId, clients } = await meet([...TRANSPORTS, ...Array(12).fill(TRANSPORTS.at(-1))]);
   const { messageId } = await clients[0].ok('send_message', { channelId, text: 'root' });
@@ -127,7 +138,7 @@ test('concurrent replies are all accepted, counted, and told in seq order', asyn
   for (const client of clients) await client.drain();
   const each = 8;
   await Promise.all(clients.map(async (client) => {
-    for (let i = 0; i < each; i++) await client.ok('send_message', { channelId, threadId, text: `r${i}` });
+    for (let i = 0; i < each; i++) await reply(client, { channelId, threadId, text: `r${i}` });
   }));
   const total = each * clients.length;
   const expected = Array.from({ length: total }, (_, i) => i + 3);

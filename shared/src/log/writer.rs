@@ -79,7 +79,12 @@ impl Inner {
                     }
                     return;
                 }
-                Outcome::Refused(index, item) => break Refused::Also(index, item),
+                Outcome::Refused { index, item, taken } => {
+                    if taken {
+                        tail.next = None;
+                    }
+                    break Refused::Also(index, item);
+                }
                 Outcome::Taken => {
                     tail.next = None;
                     Error::rate_limited(RETRY_AFTER_MS)

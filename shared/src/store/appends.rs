@@ -50,8 +50,15 @@ pub enum Outcome {
     Landed,
     /// Somebody else has one of the numbers.
     Taken,
-    /// The further write of that index was refused; its item as it is.
-    Refused(usize, Attributes),
+    /// A further write was refused.
+    Refused {
+        /// Which of them.
+        index: usize,
+        /// Its item as it is.
+        item: Attributes,
+        /// Whether somebody else has one of the numbers as well.
+        taken: bool,
+    },
     /// It may have landed or not: the same append must be tried again.
     Unknown(Error),
 }
@@ -144,21 +151,26 @@ impl Store {
             return Outcome::Unknown(failed(error));
         };
         let reasons = canceled.cancellation_reasons().iter().enumerate();
-        let mut failures =
+        let failures =
             reasons.filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"));
-        match failures.next() {
-            Some((index, reason)) => match entries.get(index) {
-                Some(entry) => occupied(reason.item(), entry),
-                None => {
-                    let item = reason.item().cloned().unwrap_or_default();
-                    Outcome::Refused(index - entries.len(), Attributes(item))
-                }
+        let (numbers, others): (Vec<_>, Vec<_>) =
+            failures.partition(|(index, _)| *index < entries.len());
+        let taken = numbers.first().map(|(at, reason)| occupied(reason.item(), &entries[*at]));
+        match (taken, others.first()) {
+            (Some(Outcome::Landed), _) => Outcome::Landed,
+            (taken, Some((at, reason))) => Outcome::Refused {
+                index: at - entries.len(),
+                item: Attributes(reason.item().cloned().unwrap_or_default()),
+                taken: taken.is_some(),
             },
+            (Some(taken), None) => taken,
             // Throttled, or in conflict with another transaction.
-            None if error.code() == Some("TransactionCanceledException") => {
+            (None, None) if error.code() == Some("TransactionCanceledException") => {
                 Outcome::Unknown(Error::rate_limited(super::THROTTLED_MS))
             }
-            None => Outcome::Unknown(Error::internal(DisplayErrorContext(error).to_string())),
+            (None, None) => {
+                Outcome::Unknown(Error::internal(DisplayErrorContext(error).to_string()))
+            }
         }
     }
 
