@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use shared::error::{Code, Error};
 
 /// A request of the WebSocket API: `$connect`, `$disconnect`, or a frame.
@@ -77,6 +77,40 @@ impl Answer {
     /// A connection that is not let in.
     pub(crate) fn refused(code: Code) -> Self {
         Self { status_code: code.status(), body: None }
+    }
+}
+
+/// What a function answers that cannot do its work at all.
+pub(crate) trait Failed {
+    /// The answer.
+    fn failed() -> Self;
+}
+
+impl Failed for Answer {
+    /// API Gateway is told that all is well: what it would tell the client otherwise is no packet.
+    fn failed() -> Self {
+        Self::frame(None)
+    }
+}
+
+impl Failed for BatchAnswer {
+    /// All of the batch comes again. So AWS reads an item without a name.
+    fn failed() -> Self {
+        let mut answer = Self::default();
+        answer.fail(String::new());
+        answer
+    }
+}
+
+impl Failed for () {
+    /// Nobody waits.
+    fn failed() -> Self {}
+}
+
+impl Failed for Value {
+    /// HTTP's own failure.
+    fn failed() -> Self {
+        json!({ "statusCode": 500 })
     }
 }
 

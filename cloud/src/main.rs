@@ -42,7 +42,9 @@ use shared::{
     telemetry,
 };
 
-use self::{broadcast::Sent, post::Posts, push::Gateway, queue::Queue, rate::Rate};
+use self::{
+    broadcast::Sent, invocation::Failed, post::Posts, push::Gateway, queue::Queue, rate::Rate,
+};
 
 /// What the functions of the cloud are made of.
 pub(crate) struct Cloud {
@@ -110,7 +112,7 @@ async fn run() -> Result<(), Failure> {
 async fn serve<E, A, H>(cloud: Arc<Cloud>, handle: H) -> Result<(), Failure>
 where
     E: DeserializeOwned,
-    A: Serialize,
+    A: Serialize + Failed,
     H: AsyncFn(&Cloud, E) -> A,
 {
     let (cloud, handle) = (&*cloud, &handle);
@@ -118,17 +120,17 @@ where
         let (started, request) = (Instant::now(), event.context.request_id);
         let answered = async {
             let event: E = serde_json::from_value(event.payload)?;
-            serde_json::to_value(handle(cloud, event).await)
+            Ok::<_, serde_json::Error>(handle(cloud, event).await)
         };
         let answer = match AssertUnwindSafe(answered).catch_unwind().await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
                 tracing::error!(%error, "an invocation that cannot be read");
-                unanswered()
+                A::failed()
             }
             Err(_) => {
                 tracing::error!("a function panicked");
-                unanswered()
+                A::failed()
             }
         };
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -136,11 +138,6 @@ where
         Ok::<_, Failure>(answer)
     };
     lambda_runtime::run(service_fn(answer)).await
-}
-
-/// For API Gateway, all is well and there is nothing to send.
-fn unanswered() -> Value {
-    serde_json::json!({ "statusCode": 200 })
 }
 
 /// For functions that nobody waits for.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::{Router, response::Redirect, routing::get};
 use lambda_http::{Adapter, Context, LambdaEvent, Service, request::LambdaRequest};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::{Value, json};
+use serde_json::Value;
 use shared::error::Error;
 
-use crate::Cloud;
+use crate::{Cloud, invocation::Failed};
 
 /// What a path may hold as it is. `%` stays, for what is encoded already.
 const PATH: &AsciiSet =
@@ -27,7 +27,7 @@ pub(crate) async fn handle(router: &Router, event: Value) -> Value {
         Ok(answer) => answer,
         Err(error) => {
             error.log("rest");
-            json!({ "statusCode": 500 })
+            Value::failed()
         }
     }
 }
