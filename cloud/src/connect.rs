@@ -45,7 +45,8 @@ async fn admit(cloud: &Cloud, invocation: &Invocation) -> Result<()> {
         work.push((CONNECT_TIMEOUT, Work::Own(OwnWork::Unentered { socket })));
     }
     let opened = Opened { socket: row.socket };
-    let (queued, opening) = futures_util::join!(cloud.queue.later(work), cloud.queue.open(&opened));
+    let (queued, opening) =
+        futures_util::join!(cloud.queue.later(work), cloud.queue.open(&opened, 0));
     queued.and(opening)
 }
 

@@ -1,6 +1,6 @@
 //! `open`: greets a new connection, out of band: API Gateway takes nothing for it before `$connect` has returned.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use functions::connect;
 use futures_util::future::join_all;
@@ -24,8 +24,10 @@ use crate::{
 
 /// How long a connection may take until it can be posted to. Clients wait 20 s.
 const PATIENCE: Duration = Duration::from_secs(18);
+/// How long of that is waited here. Then it goes back into the queue: who never comes must not keep others waiting.
+const PATIENCE_HERE: Duration = Duration::from_millis(600);
 const FIRST_WAIT: Duration = Duration::from_millis(20);
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
+const AGAIN_IN_SECONDS: i32 = 1;
 
 /// What `connect` tells of a new connection.
 #[derive(Debug, Serialize, Deserialize)]
@@ -68,7 +70,11 @@ async fn welcome(cloud: &Cloud, socket: &str) -> Result<()> {
         }
     };
     if !reach(cloud, socket, &first).await? {
-        return connections::end(cloud, socket).await;
+        if row.connected_at.plus_seconds(PATIENCE.as_secs()) < Timestamp::now() {
+            return connections::end(cloud, socket).await;
+        }
+        let opened = Opened { socket: socket.to_owned() };
+        return cloud.queue.open(&opened, AGAIN_IN_SECONDS).await;
     }
     if row.kind != Kind::Plain {
         return Ok(());
@@ -81,22 +87,18 @@ async fn welcome(cloud: &Cloud, socket: &str) -> Result<()> {
     greeted
 }
 
-/// Posts as soon as the connection stands; false when it never does.
+/// Posts as soon as the connection stands; false when it does not soon.
 async fn reach(cloud: &Cloud, socket: &str, text: &str) -> Result<bool> {
-    let until = Timestamp::from_millis(Timestamp::now().millis() + millis(PATIENCE));
+    let began = Instant::now();
     let mut wait = FIRST_WAIT;
-    while Timestamp::now() < until {
+    while began.elapsed() < PATIENCE_HERE {
         if cloud.gateway.posts.post(socket, text).await? == Delivery::Sent {
             return Ok(true);
         }
         tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(LONGEST_WAIT);
+        wait *= 2;
     }
     Ok(false)
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 async fn greet(cloud: &Cloud, row: &Connection) -> Result<()> {

@@ -38,11 +38,11 @@ impl Queue {
         self.send(&self.later, entries.collect::<Result<Vec<_>>>()?).await
     }
 
-    /// Has a new connection greeted.
-    pub(crate) async fn open(&self, opened: &Opened) -> Result<()> {
+    /// Has a new connection greeted, after a delay in seconds.
+    pub(crate) async fn open(&self, opened: &Opened, delay: i32) -> Result<()> {
         let queue = self.open.as_deref();
         let queue = queue.ok_or_else(|| Error::internal("OPEN_QUEUE_URL: is not set"))?;
-        self.send(queue, vec![entry(opened)?]).await
+        self.send(queue, vec![entry(opened)?.delay_seconds(delay)]).await
     }
 
     /// Has pages delivered; those of one group one after the other.
