@@ -80,6 +80,9 @@ export async function within(promise, what, ms = DEADLINE) {
   try { return await Promise.race([promise, late]); } finally { clock.abort(); }
 }
 
+/** Other files use the same lobby: a `new_message` that is not said to be the lobby's is a channel's. */
+const meant = (event) => (data) => event !== 'new_message' || typeof data?.message === 'object';
+
 const open = new Set();
 after(() => Promise.all([...open].map((client) => client.close())));
 
@@ -112,7 +115,7 @@ class Client {
   }
 
   /** The next `event` that was not consumed yet; fails after `ms`, naming what did arrive. */
-  next(event, predicate = () => true, ms = DEADLINE) {
+  next(event, predicate = meant(event), ms = DEADLINE) {
     const error = new Error(`no "${event}" within ${ms} ms`);
     return new Promise((resolve, reject) => {
       const look = () => {
@@ -141,7 +144,7 @@ class Client {
   }
 
   /** Proves that no such (unconsumed) event came: what caused it must have been acked before this is called. */
-  async none(event, predicate = () => true) {
+  async none(event, predicate = meant(event)) {
     await this.barrier();
     const found = this.#unread.filter((e) => e.event === event && predicate(e.data));
     assert.deepEqual(found, [], `unexpected "${event}"`);
