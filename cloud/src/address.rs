@@ -29,9 +29,7 @@ impl<'a> Address<'a> {
     pub(crate) fn namespace(self) -> Option<&'static str> {
         self.namespace.map(|at| NAMESPACES[at])
     }
-}
 
-impl Address<'_> {
     /// Whether the connection is in the lobby: a plain WebSocket, or the namespace `/`.
     pub(crate) fn is_in_lobby(self) -> bool {
         self.namespace.is_none_or(|at| at == 0)

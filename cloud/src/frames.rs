@@ -11,11 +11,13 @@ use shared::{
     api::too_large,
     error::{Code, Error, Result},
     limits::Verdict,
+    signal::Frame,
     store::connections::{Connection, Kind},
 };
 
 use crate::{
     Cloud,
+    address::wire,
     connections::caller,
     invocation::{Answer, Invocation},
     later::Work,
@@ -98,4 +100,15 @@ async fn count(cloud: &Cloud, row: &Connection) -> Result<()> {
         cloud.queue.later(Work::gone(std::slice::from_ref(&row.socket))).await?;
     }
     verdict.into_result()
+}
+
+/// An `error` event, as a namespace, or without one a plain WebSocket, gets it.
+fn tell(namespace: Option<&str>, name: Option<&str>, error: &Error) -> Option<String> {
+    match Frame::error(name, error) {
+        Ok(frame) => Some(wire(namespace, &frame)),
+        Err(error) => {
+            error.log("frame");
+            None
+        }
+    }
 }

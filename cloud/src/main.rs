@@ -80,26 +80,22 @@ async fn run() -> Result<(), Failure> {
     };
     let cloud = Arc::new(Cloud::new(config, &settings).await?);
     match settings.handler.as_str() {
-        "connect" => serve(cloud, async |cloud, event| connect::handle(cloud, event).await).await,
-        "disconnect" => {
-            serve(cloud, async |cloud, event| disconnect::handle(cloud, event).await).await
-        }
-        "open" => serve(cloud, async |cloud, event| open::handle(cloud, event).await).await,
-        "broadcast" => {
-            serve(cloud, async |cloud, event| broadcast::handle(cloud, event).await).await
-        }
-        "deliver" => serve(cloud, async |cloud, event| deliver::handle(cloud, event).await).await,
-        "later" => serve(cloud, async |cloud, event| later::handle(cloud, event).await).await,
+        "connect" => serve(cloud, connect::handle).await,
+        "disconnect" => serve(cloud, disconnect::handle).await,
+        "open" => serve(cloud, open::handle).await,
+        "broadcast" => serve(cloud, broadcast::handle).await,
+        "deliver" => serve(cloud, deliver::handle).await,
+        "later" => serve(cloud, later::handle).await,
         "heartbeat" => {
             serve(cloud, async |cloud, event| log(heartbeat::handle(cloud, event).await)).await
         }
-        "notify" => serve(cloud, async |cloud, event| notify::handle(cloud, event).await).await,
+        "notify" => serve(cloud, notify::handle).await,
         "rest" => {
             let router = rest::router(&cloud);
             serve(cloud, async |_, event| rest::handle(&router, event).await).await
         }
         name if name == "default" || cloud.api.names().any(|event| event == name) => {
-            serve(cloud, async |cloud, event| frames::handle(cloud, event).await).await
+            serve(cloud, frames::handle).await
         }
         other => {
             Err(ConfigError::new("_HANDLER", format!("no function is called `{other}`")).into())

@@ -25,7 +25,6 @@ use shared::{
     },
     user::{Caller, ConnectionId, User},
 };
-
 use uuid::Uuid;
 
 use crate::{

@@ -1,15 +1,13 @@
 //! Frames of plain WebSockets.
 
-use serde_json::value::RawValue;
 use shared::{
     api::encode_failure,
     error::{Error, Result},
     plain::{self, Request, ack_frame},
-    signal::Frame,
     store::connections::Connection,
 };
 
-use super::call;
+use super::{call, tell};
 use crate::{Cloud, invocation::Invocation};
 
 pub(super) async fn answer(
@@ -19,11 +17,11 @@ pub(super) async fn answer(
 ) -> Option<String> {
     let text = match invocation.text() {
         Ok(text) => text,
-        Err(error) => return tell(None, &error),
+        Err(error) => return tell(None, None, &error),
     };
     let request = match Request::parse(text) {
         Ok(request) => request,
-        Err(error) => return tell(None, &error),
+        Err(error) => return tell(None, None, &error),
     };
     let name = request.name();
     let handled = async {
@@ -36,21 +34,7 @@ pub(super) async fn answer(
     match (handled.await, request.id()) {
         (Ok(ack), Some(id)) => Some(ack_frame(id, &ack)),
         (Ok(_), None) => None,
-        (Err(error), Some(id)) => Some(failure(id, &error)),
-        (Err(error), None) => tell(name.as_deref(), &error),
-    }
-}
-
-fn failure(id: &RawValue, error: &Error) -> String {
-    ack_frame(id, &encode_failure(error))
-}
-
-fn tell(name: Option<&str>, error: &Error) -> Option<String> {
-    match Frame::error(name, error) {
-        Ok(frame) => Some(frame.plain()),
-        Err(error) => {
-            error.log("frame");
-            None
-        }
+        (Err(error), Some(id)) => Some(ack_frame(id, &encode_failure(&error))),
+        (Err(error), None) => tell(None, name.as_deref(), &error),
     }
 }

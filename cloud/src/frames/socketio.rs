@@ -7,14 +7,13 @@ use shared::{
         message,
     },
     error::{Error, Result},
-    signal::Frame,
     store::connections::{Connection, Kind},
 };
 
-use super::{call, enter};
+use super::{call, enter, tell};
 use crate::{
     Cloud,
-    address::{connection_id, wire},
+    address::{Address, connection_id},
     connections,
     invocation::Invocation,
 };
@@ -101,7 +100,7 @@ async fn event(
         (Err(error), Some(id)) => {
             Some(message(&ack_packet(namespace, id, &encode_failure(&error))))
         }
-        (Err(error), None) => tell(namespace, event_name(packet.json).as_deref(), &error),
+        (Err(error), None) => tell(Some(namespace), event_name(packet.json).as_deref(), &error),
     }
 }
 
@@ -117,17 +116,7 @@ async fn entered(cloud: &Cloud, rows: Vec<Connection>, id: &str) -> Result<Optio
 /// Answers what belongs to no event, where the client can hear it.
 fn refuse(rows: &[Connection], namespace: &'static str, error: &Error) -> Option<String> {
     match rows.iter().find(|row| row.kind == Kind::Namespace) {
-        Some(row) => tell(crate::address::Address::of(&row.id).namespace()?, None, error),
+        Some(row) => tell(Some(Address::of(&row.id).namespace()?), None, error),
         None => Some(message(&connect_error_packet(namespace, error))),
-    }
-}
-
-fn tell(namespace: &'static str, name: Option<&str>, error: &Error) -> Option<String> {
-    match Frame::error(name, error) {
-        Ok(frame) => Some(wire(Some(namespace), &frame)),
-        Err(error) => {
-            error.log("frame");
-            None
-        }
     }
 }

@@ -240,7 +240,7 @@ impl Store {
         Ok(0)
     }
 
-    /// Forgets a connection; says whether it was known.
+    /// Forgets a connection.
     ///
     /// # Errors
     /// `INTERNAL` or `RATE_LIMITED` from the store.
