@@ -1,6 +1,10 @@
-//! The embedded `DynamoDB` engine behind the AWS SDK: requests are answered in this process, without a port.
+//! The embedded `DynamoDB` engine: requests are answered in this process, without a port.
 //!
-//! The SDK's pipeline runs as against AWS, down to the HTTP connector, which calls the engine instead of a network.
+//! It takes them as they are (`typed`), which is how a store that has it sends what every event needs; and for all that
+//! the SDK can ask, its pipeline runs as against AWS, down to the HTTP connector, which calls the engine (`wire`).
+
+mod typed;
+mod wire;
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -13,17 +17,10 @@ use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{
     BehaviorVersion, Config, Credentials, IdentityCache, Region, StalledStreamProtectionConfig,
 };
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_runtime_api::http::StatusCode;
-use aws_smithy_types::body::SdkBody;
-use dynoxide::actions::transact_write_items as transact;
+use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use dynoxide::{Database, DynoxideError};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+
+use self::wire::{AUTOMATIC_TOKEN, Connector};
 
 /// The engine's file within the directory.
 const DATABASE_FILE: &str = "tertulia.db";
@@ -31,8 +28,6 @@ const DATABASE_FILE: &str = "tertulia.db";
 const LOCK_FILE: &str = "tertulia.lock";
 /// What every `SQLite` file begins with, once it holds anything.
 const SQLITE_HEADER: &[u8; 16] = b"SQLite format 3\0";
-/// The token that the SDK sends where the caller gave none.
-const AUTOMATIC_TOKEN: &str = "sdk-auto";
 
 /// Where the embedded engine keeps its tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,91 +202,4 @@ fn open_file(path: &Path) -> Result<File, OpenError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     options.open(path).map_err(|reason| OpenError::Access { path: path.into(), reason })
-}
-
-/// Stands where the SDK expects a network.
-#[derive(Debug)]
-struct Connector(Engine);
-
-impl HttpConnector for Connector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let engine = self.0.clone();
-        HttpConnectorFuture::new(async move {
-            // The engine never suspends, so without this a task that calls in a loop would keep its worker for ever.
-            tokio::task::consume_budget().await;
-            let target = request.headers().get("x-amz-target").unwrap_or_default();
-            let operation = target.rsplit('.').next().unwrap_or_default();
-            let body = request.body().bytes().unwrap_or_default();
-            // Inline holds this worker for well under 1 ms while others steal its queue; a blocking thread adds 55 to 85 µs.
-            let (status, body) = answer(&engine.inner.database, operation, body);
-            let status = StatusCode::try_from(status)
-                .map_err(|error| ConnectorError::other(error.into(), None))?;
-            Ok(HttpResponse::new(status, SdkBody::from(body)))
-        })
-    }
-}
-
-/// The status and the body that answer one request. A new operation is one line here.
-fn answer(database: &Database, operation: &str, body: &[u8]) -> (u16, Vec<u8>) {
-    let answer = match operation {
-        "CreateTable" => typed(body, |request| database.create_table(request)),
-        "DeleteTable" => typed(body, |request| database.delete_table(request)),
-        "DescribeTable" => typed(body, |request| database.describe_table(request)),
-        "ListTables" => typed(body, |request| database.list_tables(request)),
-        "UpdateTable" => typed(body, |request| database.update_table(request)),
-        "DescribeTimeToLive" => typed(body, |request| database.describe_time_to_live(request)),
-        "UpdateTimeToLive" => typed(body, |request| database.update_time_to_live(request)),
-        "GetItem" => typed(body, |request| database.get_item(request)),
-        "PutItem" => typed(body, |request| database.put_item(request)),
-        "UpdateItem" => typed(body, |request| database.update_item(request)),
-        "DeleteItem" => typed(body, |request| database.delete_item(request)),
-        "Query" => typed(body, |request| database.query(request)),
-        "Scan" => typed(body, |request| database.scan(request)),
-        "BatchGetItem" => typed(body, |request| database.batch_get_item(request)),
-        "BatchWriteItem" => typed(body, |request| database.batch_write_item(request)),
-        "TransactGetItems" => typed(body, |request| database.transact_get_items(request)),
-        "TransactWriteItems" => typed(body, |request| transact_write_items(database, request)),
-        _ => return unknown_operation(operation),
-    };
-    match answer {
-        Ok(body) => (200, body),
-        Err(error) => (error.status_code(), error.to_json().into_bytes()),
-    }
-}
-
-/// Reads a request from `DynamoDB` JSON, calls, and writes the answer the same way.
-fn typed<Q: DeserializeOwned, A: Serialize>(
-    body: &[u8],
-    call: impl FnOnce(Q) -> dynoxide::Result<A>,
-) -> dynoxide::Result<Vec<u8>> {
-    let request = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
-    serde_json::to_vec(&call(request)?)
-        .map_err(|error| DynoxideError::InternalServerError(error.to_string()))
-}
-
-/// The engine scans ten minutes of tokens at each transaction, so those that nobody asked for are dropped.
-fn transact_write_items(
-    database: &Database,
-    mut request: transact::TransactWriteItemsRequest,
-) -> dynoxide::Result<transact::TransactWriteItemsResponse> {
-    request.client_request_token.take_if(|token| token == AUTOMATIC_TOKEN);
-    database.transact_write_items(request)
-}
-
-fn unreadable(error: &serde_json::Error) -> DynoxideError {
-    let text = error.to_string();
-    let message = match text.split_once(':') {
-        // The engine's readers mark such messages for its own server, as in "VALIDATION:One or more …".
-        Some((mark, rest)) if mark.chars().all(|c| c.is_ascii_uppercase() || c == '_') => rest,
-        _ => &text,
-    };
-    DynoxideError::ValidationException(message.into())
-}
-
-fn unknown_operation(operation: &str) -> (u16, Vec<u8>) {
-    let body = serde_json::json!({
-        "__type": "com.amazon.coral.service#UnknownOperationException",
-        "message": format!("the embedded engine does not know the operation {operation:?}"),
-    });
-    (400, body.to_string().into_bytes())
 }

@@ -93,6 +93,10 @@ async fn build(
         return Err(ConfigError::new("REDIS_URL", problem).into());
     }
     let store = Store::new(client, &config.store.table);
+    let store = match &engine {
+        Some(engine) => store.with_engine(Arc::new(engine.clone())),
+        None => store,
+    };
     prepare(&store, &config.store, engine.is_some()).await?;
     if is_development(&config) {
         config.auth.secret = Some(development_secret(&config)?);

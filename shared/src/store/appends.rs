@@ -100,13 +100,10 @@ impl Store {
 
     async fn append_one(&self, channel: &Id, entry: &NewEntry) -> Outcome {
         let put = self
-            .client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(entry.row(channel)))
+            .put_item(entry.row(channel))
             .condition_expression(UNTAKEN)
             .return_values_on_condition_check_failure(ReturnOld::AllOld);
-        let Err(error) = put.send().await else {
+        let Err(error) = self.send(put).await else {
             return Outcome::Landed;
         };
         match error.as_service_error() {
@@ -141,8 +138,7 @@ impl Store {
             Err(error) => return Outcome::Unknown(Error::internal(error)),
         };
         let writes = puts.into_iter().chain(also).collect();
-        let sent = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
-        let Err(error) = sent else {
+        let Err(error) = self.transact(writes).await else {
             return Outcome::Landed;
         };
         let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) =

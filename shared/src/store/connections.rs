@@ -2,13 +2,12 @@
 //! socket and one for each namespace it has entered, whose id is the socket's and a suffix.
 
 use aws_sdk_dynamodb::{
-    operation::update_item::builders::UpdateItemFluentBuilder, types::ReturnValue,
+    operation::update_item::builders::UpdateItemInputBuilder, types::ReturnValue,
 };
 use serde_json::Value;
 
 use super::{
-    Attributes, EXPIRES, Store, collect, expires_in, failed, is_condition, item, key, number,
-    shard, text,
+    Attributes, EXPIRES, Store, expires_in, failed, is_condition, item, key, number, shard, text,
 };
 use crate::{clock::Timestamp, error::Result, user::User};
 
@@ -126,7 +125,7 @@ impl Store {
     /// `INTERNAL` or `RATE_LIMITED` from the store.
     pub async fn connections_of(&self, socket: &str) -> Result<Vec<Connection>> {
         let query = self.prefixed(partition(socket), &key(&[socket]));
-        let mut found = read(&collect(query, usize::MAX).await?)?;
+        let mut found = read(&self.collect(query, usize::MAX).await?)?;
         found.retain(|connection| connection.socket == socket);
         Ok(found)
     }
@@ -145,7 +144,7 @@ impl Store {
     /// # Errors
     /// `INTERNAL` or `RATE_LIMITED` from the store.
     pub async fn connections_in(&self, partition: u8) -> Result<Vec<Connection>> {
-        read(&collect(self.prefixed(numbered(partition), ""), usize::MAX).await?)
+        read(&self.collect(self.prefixed(numbered(partition), ""), usize::MAX).await?)
     }
 
     /// Gives a connection an identity, or the same one with a later end; nothing happens to one that is gone.
@@ -169,7 +168,7 @@ impl Store {
                 .update_expression("SET #name = :value, endsAt = :until")
                 .expression_attribute_values(":until", number(until.millis())),
         };
-        unless_gone(update).await
+        self.unless_gone(update).await
     }
 
     /// Keeps a value with a connection, under a name; `Null` forgets it. Nothing happens to one that is gone.
@@ -179,7 +178,7 @@ impl Store {
     pub async fn keep(&self, socket: &str, id: &str, name: &str, value: &Value) -> Result<()> {
         let update =
             self.update_connection(socket, id).expression_attribute_names("#name", kept(name));
-        unless_gone(match value {
+        self.unless_gone(match value {
             Value::Null => update.update_expression("REMOVE #name"),
             value => update
                 .update_expression("SET #name = :value")
@@ -228,7 +227,7 @@ impl Store {
                 .return_values(ReturnValue::UpdatedNew)
         };
         for first in [false, true, false] {
-            match add(first).send().await {
+            match self.send(add(first)).await {
                 Ok(output) => {
                     return Ok(Attributes(output.attributes.unwrap_or_default()).count("rateCount"));
                 }
@@ -248,12 +247,16 @@ impl Store {
         self.delete(partition(socket), key(&[id])).await
     }
 
-    fn update_connection(&self, socket: &str, id: &str) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&*self.table)
-            .key("pk", text(partition(socket)))
-            .key("sk", text(key(&[id])))
+    fn update_connection(&self, socket: &str, id: &str) -> UpdateItemInputBuilder {
+        self.update_item(partition(socket), key(&[id]))
+    }
+
+    async fn unless_gone(&self, update: UpdateItemInputBuilder) -> Result<()> {
+        match self.send(update.condition_expression("attribute_exists(pk)")).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_condition(error.as_service_error()) => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
     }
 }
 
@@ -263,12 +266,4 @@ fn kept(name: &str) -> String {
 
 fn read(items: &[Attributes]) -> Result<Vec<Connection>> {
     items.iter().map(Connection::read).collect()
-}
-
-async fn unless_gone(update: UpdateItemFluentBuilder) -> Result<()> {
-    match update.condition_expression("attribute_exists(pk)").send().await {
-        Ok(_) => Ok(()),
-        Err(error) if is_condition(error.as_service_error()) => Ok(()),
-        Err(error) => Err(failed(error)),
-    }
 }

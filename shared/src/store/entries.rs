@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::{Attributes, Store, collect, failed, key, prefix, text};
+use super::{Attributes, Store, failed, key, prefix, text};
 use crate::{
     error::{Error, Result},
     ids::Id,
@@ -118,7 +118,7 @@ impl Store {
     pub async fn head(&self, channel: &Id) -> Result<Option<Entry>> {
         let query =
             self.prefixed(partition(channel), &prefix(&["LOG"])).scan_index_forward(false).limit(1);
-        collect(query, 1).await?.pop().map(Entry::read).transpose()
+        self.collect(query, 1).await?.pop().map(Entry::read).transpose()
     }
 
     /// The entry of that number.
@@ -171,7 +171,7 @@ impl Store {
         let query = self
             .between(partition(channel), sort(first), sort(last))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX));
-        collect(query, limit).await?.into_iter().map(Entry::read).collect()
+        self.collect(query, limit).await?.into_iter().map(Entry::read).collect()
     }
 
     /// Messages outside of threads, with numbers from `first` to `last`, both included, at most `limit`:
@@ -195,7 +195,7 @@ impl Store {
             .scan_index_forward(!newest)
             .filter_expression("attribute_exists(a) AND attribute_not_exists(t)")
             .limit(i32::try_from(limit.saturating_mul(2)).unwrap_or(i32::MAX));
-        collect(query, limit).await?.into_iter().map(Entry::read).collect()
+        self.collect(query, limit).await?.into_iter().map(Entry::read).collect()
     }
 
     /// How many undeleted messages of others than `reader` have numbers from `first` to `last`, both included.
@@ -219,7 +219,8 @@ impl Store {
             .expression_attribute_values(":reader", text(reader.as_str()));
         let (mut total, mut start) = (0, None);
         loop {
-            let page = query.clone().set_exclusive_start_key(start).send().await.map_err(failed)?;
+            let page = query.clone().set_exclusive_start_key(start);
+            let page = self.send(page).await.map_err(failed)?;
             total += u64::try_from(page.count).unwrap_or(0);
             start = page.last_evaluated_key;
             if start.is_none() {

@@ -1,7 +1,7 @@
 //! Removing what a deleted channel or group held.
 
 use super::{
-    Store, collect,
+    Store,
     entries::{partition, sort},
     item, key, number,
 };
@@ -37,7 +37,7 @@ impl Store {
 
     async fn erase(&self, partition: String, keep: Option<&str>) -> Result<()> {
         let all = self.prefixed(partition, "").projection_expression("pk, sk");
-        for mut found in collect(all, usize::MAX).await? {
+        for mut found in self.collect(all, usize::MAX).await? {
             if let (Some(pk), Some(sk)) = (found.take("pk"), found.take("sk"))
                 && Some(&*sk) != keep
             {

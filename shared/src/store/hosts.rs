@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::ReturnValue;
 
-use super::{Store, collect, failed, item, key, number};
+use super::{Store, failed, item, key, number};
 use crate::{clock::Timestamp, error::Result};
 
 fn partition() -> String {
@@ -17,8 +17,8 @@ impl Store {
     pub async fn renew_host(&self, host: &str, until: Timestamp) -> Result<bool> {
         let mut row = item(partition(), key(&[host]));
         row.insert("until".into(), number(until.millis()));
-        let put = self.client.put_item().table_name(&*self.table).set_item(Some(row));
-        let before = put.return_values(ReturnValue::AllOld).send().await.map_err(failed)?;
+        let put = self.put_item(row).return_values(ReturnValue::AllOld);
+        let before = self.send(put).await.map_err(failed)?;
         Ok(before.attributes.is_some())
     }
 
@@ -27,7 +27,7 @@ impl Store {
     /// # Errors
     /// `INTERNAL` or `RATE_LIMITED` from the store.
     pub async fn hosts_ended(&self, before: Timestamp) -> Result<Vec<String>> {
-        let hosts = collect(self.prefixed(partition(), ""), usize::MAX).await?;
+        let hosts = self.collect(self.prefixed(partition(), ""), usize::MAX).await?;
         Ok(hosts
             .into_iter()
             .filter(|host| host.time("until").is_none_or(|until| until < before))

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
-    operation::transact_write_items::TransactWriteItemsError,
+    operation::{batch_get_item::BatchGetItemInput, transact_write_items::TransactWriteItemsError},
     types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem, Update},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Attributes, Store, attributes, collect, failed, hash, item, key, number, prefix, rooms,
+    Attributes, Store, attributes, failed, hash, item, key, number, prefix, rooms,
     table::{INDEX, INDEX_PARTITION, INDEX_SORT},
     text,
 };
@@ -122,7 +122,7 @@ impl Store {
     /// `INTERNAL` or `RATE_LIMITED` from the store.
     pub async fn memberships(&self, user: &Id) -> Result<Vec<Membership>> {
         let query = self.prefixed(key(&["USER", user.as_str()]), &prefix(&["MEMBER"]));
-        collect(query, usize::MAX).await?.iter().map(Membership::read).collect()
+        self.collect(query, usize::MAX).await?.iter().map(Membership::read).collect()
     }
 
     /// Makes a user a plain member; says whether that is new.
@@ -158,7 +158,7 @@ impl Store {
             (true, false) => Some(self.owners(&membership.room, &membership.user, "DELETE")?),
             _ => None,
         };
-        self.transact(TransactWriteItem::builder().put(put).build(), owners).await
+        self.change(TransactWriteItem::builder().put(put).build(), owners).await
     }
 
     /// Ends a membership; says whether there was one.
@@ -181,7 +181,7 @@ impl Store {
         } else {
             None
         };
-        self.transact(TransactWriteItem::builder().delete(delete).build(), owners).await?;
+        self.change(TransactWriteItem::builder().delete(delete).build(), owners).await?;
         Ok(Some(membership))
     }
 
@@ -194,18 +194,12 @@ impl Store {
         self.delete(pk, sk).await
     }
 
-    async fn transact(
+    async fn change(
         &self,
         membership: TransactWriteItem,
         owners: Option<TransactWriteItem>,
     ) -> Result<()> {
-        let written = self
-            .client
-            .transact_write_items()
-            .set_transact_items(Some(std::iter::once(membership).chain(owners).collect()))
-            .send()
-            .await;
-        match written {
+        match self.transact(std::iter::once(membership).chain(owners).collect()).await {
             Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(canceled))
@@ -245,9 +239,7 @@ impl Store {
     /// `INTERNAL` or `RATE_LIMITED` from the store.
     pub async fn members(&self, room: &Room, name: Option<&str>) -> Result<Vec<Membership>> {
         let mut query = self
-            .client
             .query()
-            .table_name(&*self.table)
             .index_name(INDEX)
             .expression_attribute_values(":room", text(index_partition(room)));
         query = match name {
@@ -256,7 +248,7 @@ impl Store {
                 .key_condition_expression("ipk = :room AND begins_with(isk, :name)")
                 .expression_attribute_values(":name", text(prefix(&[&hash(&[name])]))),
         };
-        let keys = collect(query, usize::MAX).await?;
+        let keys = self.collect(query, usize::MAX).await?;
         let keys = keys
             .into_iter()
             .filter_map(|mut item| Some((item.take("pk")?, item.take("sk")?)))
@@ -296,13 +288,8 @@ impl Store {
                     .consistent_read(true)
                     .build()
                     .map_err(Error::internal)?;
-                let output = self
-                    .client
-                    .batch_get_item()
-                    .request_items(&*self.table, request)
-                    .send()
-                    .await
-                    .map_err(failed)?;
+                let batch = BatchGetItemInput::builder().request_items(&*self.table, request);
+                let output = self.send(batch).await.map_err(failed)?;
                 let items = output.responses.unwrap_or_default().into_values().flatten();
                 found.extend(items.map(Attributes).filter(Attributes::is_live));
                 let left = output.unprocessed_keys.unwrap_or_default().into_values();

@@ -1,6 +1,6 @@
 //! Messages outside of channels: the lobby's and the direct ones. Plain puts under time-ordered ids.
 
-use super::{Store, collect, item, key, text};
+use super::{Store, item, key, text};
 use crate::{error::Result, ids::Id};
 
 /// Where a message belongs.
@@ -52,7 +52,7 @@ impl Store {
         if let Some(before) = before {
             query = query.set_exclusive_start_key(Some(item(of.partition(), before.to_owned())));
         }
-        let mut found = collect(query, limit + 1).await?;
+        let mut found = self.collect(query, limit + 1).await?;
         let more = found.len() > limit;
         found.truncate(limit);
         Ok((found.into_iter().rev().filter_map(|mut item| item.take("d")).collect(), more))

@@ -34,6 +34,7 @@ pub mod messages;
 pub mod notifications;
 pub mod reactions;
 pub mod reads;
+mod requests;
 pub mod rooms;
 pub mod sessions;
 pub mod subscriptions;
@@ -48,13 +49,19 @@ use aws_sdk_dynamodb::{
     Client,
     config::http::HttpResponse,
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
-    operation::query::builders::QueryFluentBuilder,
+    operation::{
+        delete_item::DeleteItemInput,
+        get_item::GetItemInput,
+        put_item::{PutItemInput, builders::PutItemInputBuilder},
+        query::{QueryInput, builders::QueryInputBuilder},
+        update_item::{UpdateItemInput, builders::UpdateItemInputBuilder},
+    },
     types::AttributeValue,
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
-pub use self::attributes::Attributes;
+pub use self::{attributes::Attributes, requests::Engine};
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
@@ -71,6 +78,7 @@ const EXPIRES: &str = "expiresAt";
 #[derive(Clone)]
 pub struct Store {
     client: Client,
+    engine: Option<Arc<dyn Engine>>,
     table: Arc<str>,
 }
 
@@ -78,38 +86,48 @@ impl Store {
     /// A store over a table that exists, or will be made by [`Store::create_table`].
     #[must_use]
     pub fn new(client: Client, table: &str) -> Self {
-        Self { client, table: table.into() }
+        Self { client, engine: None, table: table.into() }
+    }
+
+    /// The same store, with what it sends for every event handed to an engine in this process. The client reaches the
+    /// same engine, with the rest.
+    #[must_use]
+    pub fn with_engine(self, engine: Arc<dyn Engine>) -> Self {
+        Self { engine: Some(engine), ..self }
+    }
+
+    fn query(&self) -> QueryInputBuilder {
+        QueryInput::builder().table_name(&*self.table)
+    }
+
+    fn put_item(&self, row: Item) -> PutItemInputBuilder {
+        PutItemInput::builder().table_name(&*self.table).set_item(Some(row))
+    }
+
+    fn update_item(&self, pk: String, sk: String) -> UpdateItemInputBuilder {
+        UpdateItemInput::builder().table_name(&*self.table).set_key(Some(item(pk, sk)))
     }
 
     async fn get(&self, pk: String, sk: String) -> Result<Option<Attributes>> {
-        let output = self
-            .client
-            .get_item()
+        let get = GetItemInput::builder()
             .table_name(&*self.table)
-            .key(PARTITION, text(pk))
-            .key(SORT, text(sk))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(failed)?;
+            .set_key(Some(item(pk, sk)))
+            .consistent_read(true);
+        let output = self.send(get).await.map_err(failed)?;
         Ok(output.item.map(Attributes).filter(Attributes::is_live))
     }
 
     async fn put(&self, row: Item) -> Result<()> {
-        let put = self.client.put_item().table_name(&*self.table).set_item(Some(row));
-        put.send().await.map_err(failed).map(drop)
+        self.send(self.put_item(row)).await.map_err(failed).map(drop)
     }
 
     /// Puts an item unless one with its key exists; says whether it was put.
     async fn put_new(&self, row: Item) -> Result<bool> {
         let put = self
-            .client
-            .put_item()
-            .table_name(&*self.table)
-            .set_item(Some(row))
+            .put_item(row)
             .condition_expression("attribute_not_exists(pk) OR expiresAt <= :now")
             .expression_attribute_values(":now", expires_in(0));
-        match put.send().await {
+        match self.send(put).await {
             Ok(_) => Ok(true),
             Err(error) if is_condition(error.as_service_error()) => Ok(false),
             Err(error) => Err(failed(error)),
@@ -117,25 +135,14 @@ impl Store {
     }
 
     async fn delete(&self, pk: String, sk: String) -> Result<()> {
-        self.client
-            .delete_item()
-            .table_name(&*self.table)
-            .key(PARTITION, text(pk))
-            .key(SORT, text(sk))
-            .send()
-            .await
-            .map_err(failed)?;
-        Ok(())
+        let delete =
+            DeleteItemInput::builder().table_name(&*self.table).set_key(Some(item(pk, sk)));
+        self.send(delete).await.map_err(failed).map(drop)
     }
 
     /// A consistent query of the items of a partition whose sort key has this prefix.
-    fn prefixed(&self, pk: String, prefix: &str) -> QueryFluentBuilder {
-        let query = self
-            .client
-            .query()
-            .table_name(&*self.table)
-            .consistent_read(true)
-            .expression_attribute_values(":pk", text(pk));
+    fn prefixed(&self, pk: String, prefix: &str) -> QueryInputBuilder {
+        let query = self.query().consistent_read(true).expression_attribute_values(":pk", text(pk));
         if prefix.is_empty() {
             query.key_condition_expression("pk = :pk")
         } else {
@@ -146,30 +153,29 @@ impl Store {
     }
 
     /// A consistent query of the items of a partition between two sort keys, both included.
-    fn between(&self, pk: String, first: String, last: String) -> QueryFluentBuilder {
-        self.client
-            .query()
-            .table_name(&*self.table)
+    fn between(&self, pk: String, first: String, last: String) -> QueryInputBuilder {
+        self.query()
             .consistent_read(true)
             .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
             .expression_attribute_values(":pk", text(pk))
             .expression_attribute_values(":first", text(first))
             .expression_attribute_values(":last", text(last))
     }
-}
 
-/// Runs a query page by page until `enough` items passed, or there are no more. Expired items do not count.
-async fn collect(query: QueryFluentBuilder, enough: usize) -> Result<Vec<Attributes>> {
-    let mut items = Vec::new();
-    let mut start = query.get_exclusive_start_key().clone();
-    loop {
-        let page = query.clone().set_exclusive_start_key(start).send().await.map_err(failed)?;
-        let live = page.items.unwrap_or_default().into_iter().map(Attributes);
-        items.extend(live.filter(Attributes::is_live));
-        start = page.last_evaluated_key;
-        if start.is_none() || items.len() >= enough {
-            items.truncate(enough);
-            return Ok(items);
+    /// Runs a query page by page until `enough` items passed, or there are no more. Expired items do not count.
+    async fn collect(&self, query: QueryInputBuilder, enough: usize) -> Result<Vec<Attributes>> {
+        let mut items = Vec::new();
+        let mut start = query.get_exclusive_start_key().clone();
+        loop {
+            let page = query.clone().set_exclusive_start_key(start);
+            let page = self.send(page).await.map_err(failed)?;
+            let live = page.items.unwrap_or_default().into_iter().map(Attributes);
+            items.extend(live.filter(Attributes::is_live));
+            start = page.last_evaluated_key;
+            if start.is_none() || items.len() >= enough {
+                items.truncate(enough);
+                return Ok(items);
+            }
         }
     }
 }

@@ -4,8 +4,7 @@ use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 use serde::Serialize;
 
 use super::{
-    Attributes, EXPIRES, Store, attributes, collect, expires_in, failed, item, key, number, prefix,
-    text,
+    Attributes, EXPIRES, Store, attributes, expires_in, failed, item, key, number, prefix, text,
 };
 use crate::{
     clock::Timestamp,
@@ -75,7 +74,7 @@ impl Store {
         let query = self
             .prefixed(partition(user), &prefix(&["WAITING"]))
             .limit(i32::try_from(limit).unwrap_or(i32::MAX));
-        collect(query, limit).await?.iter().map(Notification::read).collect()
+        self.collect(query, limit).await?.iter().map(Notification::read).collect()
     }
 
     /// Confirms a notification of a user; false when there is none of that id. Twice is no error.
@@ -95,19 +94,13 @@ impl Store {
             .table_name(&*self.table)
             .key("pk", text(partition(user)))
             .key("sk", text(waiting));
-        self.client
-            .transact_write_items()
-            .transact_items(
-                TransactWriteItem::builder().put(put.build().map_err(Error::internal)?).build(),
-            )
-            .transact_items(
-                TransactWriteItem::builder()
-                    .delete(delete.build().map_err(Error::internal)?)
-                    .build(),
-            )
-            .send()
-            .await
-            .map_err(failed)?;
+        let put = put.build().map_err(Error::internal)?;
+        let delete = delete.build().map_err(Error::internal)?;
+        let writes = vec![
+            TransactWriteItem::builder().put(put).build(),
+            TransactWriteItem::builder().delete(delete).build(),
+        ];
+        self.transact(writes).await.map_err(failed)?;
         Ok(true)
     }
 }

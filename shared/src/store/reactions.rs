@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 
-use super::{Store, attributes, collect, entries::padded, item, key, text};
+use super::{Store, attributes, entries::padded, item, key, text};
 use crate::{
     error::{Error, Result},
     ids::Id,
@@ -80,7 +80,7 @@ impl Store {
             key(&["REACTION", &padded(last)]) + "#~",
         );
         let mut reactions: BTreeMap<u64, Reactions> = BTreeMap::new();
-        for row in collect(query, usize::MAX).await? {
+        for row in self.collect(query, usize::MAX).await? {
             let seq = row.required("sk")?.split('#').nth(1).and_then(|seq| seq.parse().ok());
             let of_message = reactions.entry(seq.unwrap_or(0)).or_default();
             of_message.entry(row.required("emoji")?.to_owned()).or_default().push(row.id("user")?);

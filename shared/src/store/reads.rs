@@ -1,6 +1,6 @@
 //! Read marks: how far a user has read a channel.
 
-use super::{Store, failed, is_condition, key, number, text};
+use super::{Store, failed, is_condition, key, number};
 use crate::{error::Result, ids::Id};
 
 fn keys(user: &Id, channel: &Id) -> (String, String) {
@@ -23,18 +23,12 @@ impl Store {
     /// `INTERNAL` or `RATE_LIMITED` from the store.
     pub async fn mark_read(&self, user: &Id, channel: &Id, seq: u64) -> Result<bool> {
         let (pk, sk) = keys(user, channel);
-        let moved = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .key("pk", text(pk))
-            .key("sk", text(sk))
+        let update = self
+            .update_item(pk, sk)
             .update_expression("SET seq = :seq")
             .condition_expression("attribute_not_exists(seq) OR seq < :seq")
-            .expression_attribute_values(":seq", number(seq))
-            .send()
-            .await;
-        match moved {
+            .expression_attribute_values(":seq", number(seq));
+        match self.send(update).await {
             Ok(_) => Ok(true),
             Err(error) if is_condition(error.as_service_error()) => Ok(false),
             Err(error) => Err(failed(error)),

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
 
-use super::{Attributes, Store, attributes, collect, failed, item, key, number, text};
+use super::{Attributes, Store, attributes, failed, item, key, number, text};
 use crate::{
     clock::Timestamp,
     error::Result,
@@ -124,11 +124,7 @@ impl Store {
         let name = change.name.or(before.name);
         let visibility = change.visibility.unwrap_or(before.visibility);
         let mut update = self
-            .client
-            .update_item()
-            .table_name(&*self.table)
-            .key("pk", text(partition(room.kind())))
-            .key("sk", text(key(&[room.id()])))
+            .update_item(partition(room.kind()), key(&[room.id()]))
             .condition_expression("attribute_exists(pk)")
             .expression_attribute_names("#visibility", "visibility")
             .expression_attribute_values(":visibility", text(visibility.as_str()));
@@ -139,7 +135,7 @@ impl Store {
                 .expression_attribute_values(":name", text(name)),
             None => update.update_expression("SET #visibility = :visibility"),
         };
-        update.send().await.map_err(failed)?;
+        self.send(update).await.map_err(failed)?;
         Ok(Some(RoomItem { name, visibility, ..before }))
     }
 
@@ -157,7 +153,7 @@ impl Store {
         if let Some(after) = after {
             query = query.set_exclusive_start_key(Some(item(partition(kind), key(&[after]))));
         }
-        collect(query, limit).await?.iter().map(RoomItem::read).collect()
+        self.collect(query, limit).await?.iter().map(RoomItem::read).collect()
     }
 
     /// Removes a room's description. Its members and contents are removed by their own calls.

@@ -56,17 +56,11 @@ impl Store {
     /// `INTERNAL` or `RATE_LIMITED` from the store.
     pub async fn extend_session(&self, id: &str, ttl_seconds: u64) -> Result<()> {
         let (pk, sk) = keys(id);
-        self.client
-            .update_item()
-            .table_name(&*self.table)
-            .key("pk", text(pk))
-            .key("sk", text(sk))
+        let update = self
+            .update_item(pk, sk)
             .update_expression("SET expiresAt = :until")
-            .expression_attribute_values(":until", expires_in(ttl_seconds))
-            .send()
-            .await
-            .map_err(failed)?;
-        Ok(())
+            .expression_attribute_values(":until", expires_in(ttl_seconds));
+        self.send(update).await.map_err(failed).map(drop)
     }
 
     /// Ends a session.

@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::types::{DeleteRequest, PutRequest, WriteRequest};
 use futures_util::future::try_join_all;
 
 use super::{
-    Attributes, EXPIRES, Store, attributes, collect, connections::KEPT_SECONDS, expires_in, failed,
-    item, key, number, shard, text,
+    Attributes, EXPIRES, Store, attributes, connections::KEPT_SECONDS, expires_in, failed, item,
+    key, number, shard, text,
 };
 use crate::{
     error::{Error, Result},
@@ -109,7 +109,7 @@ impl Store {
     /// `INTERNAL` or `RATE_LIMITED` from the store.
     pub async fn subscribers(&self, room: &Room) -> Result<Vec<Subscription>> {
         let queries =
-            partitions(room).into_iter().map(|pk| collect(self.prefixed(pk, ""), usize::MAX));
+            partitions(room).into_iter().map(|pk| self.collect(self.prefixed(pk, ""), usize::MAX));
         let found = try_join_all(queries).await?;
         found.iter().flatten().map(Subscription::read).collect()
     }

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
 
-use super::{Store, attributes, collect, entries::padded, item, key, number, prefix, text};
+use super::{Store, attributes, entries::padded, item, key, number, prefix, text};
 use crate::{
     clock::Timestamp,
     error::{Error, Result},
@@ -130,7 +130,7 @@ impl Store {
             )
             .scan_index_forward(!newest)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX));
-        collect(query, limit)
+        self.collect(query, limit)
             .await?
             .iter()
             .map(|row| {

@@ -1,14 +1,12 @@
 //! Users: which connections they have, what others were told of it, and whether a JWT has proven the id.
 
 use aws_sdk_dynamodb::{
-    operation::update_item::builders::UpdateItemFluentBuilder,
+    operation::update_item::builders::UpdateItemInputBuilder,
     types::{AttributeValue, ReturnValue},
 };
 use serde::Serialize;
 
-use super::{
-    Attributes, Store, attributes, collect, failed, is_condition, key, number, shard, text,
-};
+use super::{Attributes, Store, attributes, failed, is_condition, key, number, shard, text};
 use crate::{
     clock::Timestamp,
     error::{Code, Error, Result},
@@ -100,13 +98,9 @@ fn one(connection: &str) -> AttributeValue {
 }
 
 impl Store {
-    fn update_user(&self, user: &Id) -> UpdateItemFluentBuilder {
+    fn update_user(&self, user: &Id) -> UpdateItemInputBuilder {
         let (pk, sk) = keys(user);
-        self.client
-            .update_item()
-            .table_name(&*self.table)
-            .key("pk", text(pk))
-            .key("sk", text(sk))
+        self.update_item(pk, sk)
             .expression_attribute_values(":user", attributes::id(user))
             .expression_attribute_names("#user", "user")
     }
@@ -127,7 +121,7 @@ impl Store {
             .expression_attribute_values(":true", AttributeValue::Bool(true))
             .expression_attribute_values(":one", one(connection))
             .return_values(ReturnValue::AllOld);
-        claimed(update, user.verified).await
+        self.claim(update, user.verified).await
     }
 
     /// Notes that an id was proven, or claimed, without a connection, and returns what was before.
@@ -142,7 +136,7 @@ impl Store {
             .expression_attribute_values(":name", text(&user.username))
             .expression_attribute_values(":true", AttributeValue::Bool(true))
             .return_values(ReturnValue::AllOld);
-        claimed(update, user.verified).await
+        self.claim(update, user.verified).await
     }
 
     /// Takes connections from a user and returns what is left.
@@ -150,15 +144,13 @@ impl Store {
     /// # Errors
     /// `INTERNAL` or `RATE_LIMITED` from the store.
     pub async fn depart(&self, user: &Id, connections: Vec<String>) -> Result<Presence> {
-        let output = self
+        let update = self
             .update_user(user)
             .update_expression("SET #user = :user, lastSeen = :now DELETE conns :gone, away :gone")
             .expression_attribute_values(":now", number(Timestamp::now().millis()))
             .expression_attribute_values(":gone", AttributeValue::Ss(connections))
-            .return_values(ReturnValue::AllNew)
-            .send()
-            .await
-            .map_err(failed)?;
+            .return_values(ReturnValue::AllNew);
+        let output = self.send(update).await.map_err(failed)?;
         Presence::read(&Attributes(output.attributes.unwrap_or_default()))
     }
 
@@ -168,14 +160,12 @@ impl Store {
     /// `INTERNAL` or `RATE_LIMITED` from the store.
     pub async fn set_away(&self, user: &Id, connection: &str, away: bool) -> Result<Presence> {
         let change = if away { "ADD" } else { "DELETE" };
-        let output = self
+        let update = self
             .update_user(user)
             .update_expression(format!("SET #user = :user {change} away :one"))
             .expression_attribute_values(":one", one(connection))
-            .return_values(ReturnValue::AllNew)
-            .send()
-            .await
-            .map_err(failed)?;
+            .return_values(ReturnValue::AllNew);
+        let output = self.send(update).await.map_err(failed)?;
         Presence::read(&Attributes(output.attributes.unwrap_or_default()))
     }
 
@@ -185,14 +175,12 @@ impl Store {
     /// `INTERNAL` or `RATE_LIMITED` from the store.
     pub async fn show(&self, user: &Id, status: Status) -> Result<bool> {
         let connected = if status == Status::Offline { "not_exists" } else { "exists" };
-        let shown = self
+        let update = self
             .update_user(user)
             .update_expression("SET #user = :user, shown = :status")
             .condition_expression(format!("shown <> :status AND attribute_{connected}(conns)"))
-            .expression_attribute_values(":status", text(status.as_str()))
-            .send()
-            .await;
-        match shown {
+            .expression_attribute_values(":status", text(status.as_str()));
+        match self.send(update).await {
             Ok(_) => Ok(true),
             Err(error) if is_condition(error.as_service_error()) => Ok(false),
             Err(error) => Err(failed(error)),
@@ -226,26 +214,33 @@ impl Store {
             let query = self
                 .prefixed(key(&["USERS", &shard.to_string()]), "")
                 .filter_expression("attribute_exists(conns)");
-            for item in collect(query, usize::MAX).await? {
+            for item in self.collect(query, usize::MAX).await? {
                 connected.push(Presence::read(&item)?);
             }
         }
         Ok(connected)
     }
-}
 
-async fn claimed(update: UpdateItemFluentBuilder, verified: bool) -> Result<Option<Presence>> {
-    let update =
-        if verified { update } else { update.condition_expression("attribute_not_exists(proven)") };
-    match update.send().await {
-        Ok(output) => output
-            .attributes
-            .filter(|item| item.contains_key("user"))
-            .map(|item| Presence::read(&Attributes(item)))
-            .transpose(),
-        Err(error) if is_condition(error.as_service_error()) => {
-            Err(Error::new(Code::Unauthorized, "This user id needs a token"))
+    async fn claim(
+        &self,
+        update: UpdateItemInputBuilder,
+        verified: bool,
+    ) -> Result<Option<Presence>> {
+        let update = if verified {
+            update
+        } else {
+            update.condition_expression("attribute_not_exists(proven)")
+        };
+        match self.send(update).await {
+            Ok(output) => output
+                .attributes
+                .filter(|item| item.contains_key("user"))
+                .map(|item| Presence::read(&Attributes(item)))
+                .transpose(),
+            Err(error) if is_condition(error.as_service_error()) => {
+                Err(Error::new(Code::Unauthorized, "This user id needs a token"))
+            }
+            Err(error) => Err(failed(error)),
         }
-        Err(error) => Err(failed(error)),
     }
 }

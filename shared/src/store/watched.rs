@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Store, attributes, collect, hash, item, key, number, prefix, text};
+use super::{Store, attributes, hash, item, key, number, prefix, text};
 use crate::{clock::Timestamp, error::Result, ids::Id};
 
 /// That a user watched an episode.
@@ -46,7 +46,7 @@ impl Store {
     /// `INTERNAL` or `RATE_LIMITED` from the store.
     pub async fn watched(&self, group: &Id) -> Result<Vec<Watched>> {
         let query = self.prefixed(key(&["GROUP", group.as_str()]), &prefix(&["WATCHED"]));
-        collect(query, usize::MAX)
+        self.collect(query, usize::MAX)
             .await?
             .iter()
             .map(|item| {

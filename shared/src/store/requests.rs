@@ -1,0 +1,116 @@
+//! How requests leave the store: through the AWS SDK, or as they are to an engine in this process.
+
+use std::future::Future;
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::http::HttpResponse,
+    error::SdkError,
+    operation::{
+        self,
+        transact_write_items::{
+            TransactWriteItemsError, TransactWriteItemsInput, TransactWriteItemsOutput,
+        },
+    },
+    types::TransactWriteItem,
+};
+
+use super::Store;
+
+type Answer<T, E> = Result<T, SdkError<E, HttpResponse>>;
+
+/// A request that is ready to be sent.
+pub(super) trait Request: Sized {
+    type Output;
+    type Error;
+
+    fn by_sdk(
+        self,
+        client: &Client,
+    ) -> impl Future<Output = Answer<Self::Output, Self::Error>> + Send;
+
+    fn by_engine(
+        self,
+        engine: &dyn Engine,
+    ) -> Result<Self::Output, Box<SdkError<Self::Error, HttpResponse>>>;
+}
+
+macro_rules! requests {
+    ($($name:ident: $Builder:ident, $Input:ident, $Output:ident, $Error:ident;)*) => {
+        /// A DynamoDB in this process that takes requests as they are: no JSON, no HTTP, no waiting.
+        pub trait Engine: Send + Sync {
+            $(
+                #[doc = concat!("Answers `", stringify!($Input), "` as DynamoDB would.")]
+                ///
+                /// # Errors
+                /// Those that DynamoDB has.
+                fn $name(
+                    &self,
+                    request: operation::$name::$Input,
+                ) -> Result<operation::$name::$Output, Box<operation::$name::$Error>>;
+            )*
+        }
+
+        $(
+            impl Request for operation::$name::builders::$Builder {
+                type Output = operation::$name::$Output;
+                type Error = operation::$name::$Error;
+
+                fn by_sdk(
+                    self,
+                    client: &Client,
+                ) -> impl Future<Output = Answer<Self::Output, Self::Error>> + Send {
+                    self.send_with(client)
+                }
+
+                fn by_engine(
+                    self,
+                    engine: &dyn Engine,
+                ) -> Result<Self::Output, Box<SdkError<Self::Error, HttpResponse>>> {
+                    let request = self.build().map_err(SdkError::construction_failure)?;
+                    Ok(engine.$name(request).map_err(|error| as_answered(*error))?)
+                }
+            }
+        )*
+    };
+}
+
+requests! {
+    batch_get_item: BatchGetItemInputBuilder, BatchGetItemInput, BatchGetItemOutput, BatchGetItemError;
+    delete_item: DeleteItemInputBuilder, DeleteItemInput, DeleteItemOutput, DeleteItemError;
+    get_item: GetItemInputBuilder, GetItemInput, GetItemOutput, GetItemError;
+    put_item: PutItemInputBuilder, PutItemInput, PutItemOutput, PutItemError;
+    query: QueryInputBuilder, QueryInput, QueryOutput, QueryError;
+    transact_write_items: TransactWriteItemsInputBuilder, TransactWriteItemsInput, TransactWriteItemsOutput, TransactWriteItemsError;
+    update_item: UpdateItemInputBuilder, UpdateItemInput, UpdateItemOutput, UpdateItemError;
+}
+
+/// An error in the form that it has when it comes over HTTP.
+fn as_answered<E>(error: E) -> SdkError<E, HttpResponse> {
+    match 400.try_into() {
+        Ok(status) => SdkError::service_error(error, HttpResponse::new(status, "".into())),
+        Err(impossible) => SdkError::construction_failure(impossible),
+    }
+}
+
+impl Store {
+    pub(super) async fn send<R: Request>(&self, request: R) -> Answer<R::Output, R::Error> {
+        match &self.engine {
+            Some(engine) => {
+                // The engine never suspends, so without this a task that calls in a loop would keep its worker for ever.
+                tokio::task::consume_budget().await;
+                request.by_engine(engine.as_ref()).map_err(|error| *error)
+            }
+            // The SDK's future is 16 KiB, which the caller's would hold for as long as it lives.
+            None => Box::pin(request.by_sdk(&self.client)).await,
+        }
+    }
+
+    /// Writes all of them, or none.
+    pub(super) async fn transact(
+        &self,
+        writes: Vec<TransactWriteItem>,
+    ) -> Answer<TransactWriteItemsOutput, TransactWriteItemsError> {
+        self.send(TransactWriteItemsInput::builder().set_transact_items(Some(writes))).await
+    }
+}
