@@ -9,6 +9,7 @@ mod wire;
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use aws_sdk_dynamodb::config::{
 };
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use dynoxide::{Database, DynoxideError};
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
 use self::wire::{AUTOMATIC_TOKEN, Connector};
 
@@ -28,6 +30,9 @@ const DATABASE_FILE: &str = "tertulia.db";
 const LOCK_FILE: &str = "tertulia.lock";
 /// What every `SQLite` file begins with, once it holds anything.
 const SQLITE_HEADER: &[u8; 16] = b"SQLite format 3\0";
+
+/// What would end the path in a URI, or not be itself there.
+const PATH: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
 
 /// Where the embedded engine keeps its tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,18 +162,23 @@ impl fmt::Debug for Engine {
 }
 
 fn open_directory(directory: &Path) -> Result<(Database, File), OpenError> {
-    // Absolute, because SQLite reads a path that begins with "file:" as a URI.
     let directory = std::path::absolute(directory)
         .and_then(|path| std::fs::create_dir_all(&path).map(|()| path))
         .map_err(|reason| OpenError::Create { path: directory.into(), reason })?;
     let lock = lock(&directory)?;
     let file = directory.join(DATABASE_FILE);
     check(&file)?;
-    let utf8 = || DynoxideError::ValidationException("its path is not UTF-8".into());
-    let database = open_with(|| Database::new(file.to_str().ok_or_else(utf8)?), &file)?;
+    let database = open_with(|| Database::new(&address(&file)), &file)?;
     // The public way to `synchronous = NORMAL`: a commit survives the process, and does not wait for the disk.
     open_with(|| database.disable_bulk_loading(), &file)?;
     Ok((database, lock))
+}
+
+/// The file as `SQLite` takes it, with locks held for as long as it is open: the directory is this process's own, and
+/// locks and shared memory for others cost several system calls a write.
+fn address(file: &Path) -> String {
+    let path = percent_encode(file.as_os_str().as_bytes(), PATH);
+    format!("file:{path}?vfs=unix-excl")
 }
 
 fn open_with<T>(open: impl FnOnce() -> dynoxide::Result<T>, path: &Path) -> Result<T, OpenError> {
