@@ -156,6 +156,7 @@ impl App {
             .route("/ws", get(websocket::upgrade))
             .with_state(self.clone())
             .merge(functions::rest::router(self.cx.clone(), Arc::clone(&self.api)))
+            .layer(middleware::from_fn_with_state(self.clone(), network::watch_readiness))
             .layer(socketio::layer(self))
             .layer(middleware::from_fn_with_state(self.clone(), network::watch_upgrades));
         origins.guard(router).layer(CatchPanicLayer::new())

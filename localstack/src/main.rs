@@ -1,8 +1,10 @@
-//! `cargo run` starts the host; `cargo run -- token` prints a token for it.
+//! `cargo run` starts the host; `cargo run -- token` prints a token for it, `cargo run -- help` the other commands.
+
+mod commands;
 
 use std::{net::SocketAddr, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use shared::{
     auth::{Auth, Claims},
     clock::Timestamp,
@@ -28,6 +30,15 @@ struct Cli {
 enum Command {
     /// Print a token signed with the configured, or the development, secret
     Token(TokenArgs),
+    /// Print every variable with the value in force, and where it comes from; secrets are masked
+    Config,
+    /// Ask the running host whether it lives
+    Health,
+    /// Print a script that completes this command line
+    Completion {
+        /// The shell that it is for
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(clap::Args)]
@@ -52,6 +63,9 @@ async fn main() -> ExitCode {
     let done = match cli.command {
         None => serve().await,
         Some(Command::Token(args)) => print_token(args),
+        Some(Command::Config) => commands::config(),
+        Some(Command::Health) => commands::health().await,
+        Some(Command::Completion { shell }) => commands::completion(shell, &mut Cli::command()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,10 +8,11 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use functions::rest::Problem;
 use serde_json::Value;
 use shared::auth::Credentials;
 
-use crate::{App, listener::Cut};
+use crate::{App, dispatch, listener::Cut};
 
 /// Transports read up to this many times the frame limit, so that a frame over it gets an answer.
 pub(crate) const READ_FACTOR: usize = 16;
@@ -25,6 +26,18 @@ pub(crate) fn credentials(headers: &HeaderMap, uri: &Uri, auth: Value) -> Creden
 /// One parameter of a query.
 pub(crate) fn query(uri: &Uri, name: &str) -> Option<String> {
     Query::<HashMap<String, String>>::try_from_uri(uri).ok()?.0.remove(name)
+}
+
+/// Says that the host is going down to who asks whether it can work. Whether it lives is another question.
+pub(crate) async fn watch_readiness(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if app.is_draining() && request.uri().path() == "/ready" {
+        return Problem(dispatch::going_down()).with_status(StatusCode::SERVICE_UNAVAILABLE);
+    }
+    next.run(request).await
 }
 
 /// Refuses new Socket.IO sessions while the host is going down, and notes which network connection an upgrade uses.

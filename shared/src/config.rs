@@ -1,11 +1,13 @@
 //! The configuration: read from the environment once, at start. A wrong value stops the start and names its variable.
 
+mod settings;
 mod vars;
 
 use std::{collections::BTreeMap, fmt, net::IpAddr, path::PathBuf, time::Duration};
 
 use thiserror::Error;
 
+pub use self::settings::{Setting, Source};
 use self::vars::Vars;
 use crate::limits::Limits;
 
@@ -193,9 +195,7 @@ impl Config {
     /// # Errors
     /// The first variable whose value cannot be used.
     pub fn from_env() -> Result<Self, ConfigError> {
-        // The one place where the environment is read: `clippy.toml` forbids it elsewhere.
-        #[allow(clippy::disallowed_methods)]
-        Self::from_vars(std::env::vars().collect())
+        Self::from_vars(environment())
     }
 
     /// Reads a set of variables.
@@ -203,10 +203,22 @@ impl Config {
     /// # Errors
     /// The first variable whose value cannot be used.
     pub fn from_vars(vars: BTreeMap<String, String>) -> Result<Self, ConfigError> {
-        let vars = Vars(vars);
+        Self::read(&Vars::new(vars))
+    }
+
+    /// Reads the process's environment, and tells what each variable came to.
+    ///
+    /// # Errors
+    /// The first variable whose value cannot be used.
+    pub fn explained() -> Result<(Self, Vec<Setting>), ConfigError> {
+        let vars = Vars::new(environment());
+        Ok((Self::read(&vars)?, vars.settings()))
+    }
+
+    fn read(vars: &Vars) -> Result<Self, ConfigError> {
         let listen = Listen {
-            host: vars.parse("HOST")?.unwrap_or(IpAddr::from([127, 0, 0, 1])),
-            port: vars.parse("PORT")?.unwrap_or(4000),
+            host: vars.parse_or("HOST", IpAddr::from([127, 0, 0, 1]))?,
+            port: vars.parse_or("PORT", 4000)?,
         };
         let cloud = vars.cloud()?;
         let loopback = listen.host.is_loopback() && cloud.is_none();
@@ -216,7 +228,7 @@ impl Config {
             listen,
             store: vars.store(cloud.is_some())?,
             origins: vars.origins()?,
-            open_rooms: vars.parse("OPEN_ROOMS")?.unwrap_or(development),
+            open_rooms: vars.parse_or("OPEN_ROOMS", development)?,
             redis_url: vars.text("REDIS_URL"),
             limits: vars.limits()?,
             presence: vars.presence(cloud.is_some())?,
@@ -231,4 +243,10 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+/// The one place where the environment is read: `clippy.toml` forbids it elsewhere.
+#[allow(clippy::disallowed_methods)]
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars().collect()
 }

@@ -66,7 +66,7 @@ pub(crate) async fn command(directory: &Path, vars: &[(&str, &str)]) -> Command 
 }
 
 /// Runs a command that is expected to end by itself.
-pub(crate) async fn ends(mut command: Command) -> Output {
+pub(crate) async fn ends(command: &mut Command) -> Output {
     let output = timeout(DEADLINE, command.output()).await;
     output.expect("it ends in time").expect("it runs")
 }

@@ -34,6 +34,8 @@ mod life;
 #[cfg(test)]
 mod log;
 #[cfg(test)]
+mod operations;
+#[cfg(test)]
 mod recorder;
 #[cfg(test)]
 mod socketio;

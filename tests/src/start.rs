@@ -9,6 +9,7 @@ use std::{
 
 use serde_json::json;
 use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     sync::mpsc,
     task::JoinSet,
@@ -40,7 +41,7 @@ async fn refuses(directory: &Path, variable: &str, vars: &[(&str, &str)]) -> Str
     told
 }
 
-/// Each variable of the contract with a value that cannot be: the line names it.
+/// Each variable of the contract with a value that cannot be: the line names it, of the start and of `config`.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_value_is_named() {
     let directory = tempfile::tempdir().expect("a directory");
@@ -76,7 +77,16 @@ async fn a_wrong_value_is_named() {
         let path = directory.path().to_owned();
         // A task of its own, so that all that is wrong is found at once.
         let refused = tokio::spawn(async move {
-            refuses(&path, variable, &[("DATA_DIR", ":memory:"), (variable, value)]).await
+            let vars = [("DATA_DIR", ":memory:"), (variable, value)];
+            let told = refuses(&path, variable, &vars).await;
+            let mut asked = command(&path, &vars).await;
+            let asked = ends(asked.arg("config")).await;
+            assert_eq!(
+                String::from_utf8_lossy(&asked.stderr),
+                told,
+                "`config` says something else"
+            );
+            assert!(asked.stdout.is_empty() && asked.status.code() == Some(1), "{asked:?}");
         });
         if refused.await.is_err() {
             failures.push((variable, value));
@@ -122,7 +132,7 @@ async fn a_table_that_never_answers_is_given_up() {
             kept.push(accepted);
         }
     });
-    let output = ends(command(directory.path(), &elsewhere(&address)).await).await;
+    let output = ends(&mut command(directory.path(), &elsewhere(&address)).await).await;
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.starts_with("tertulia: TABLE_NAME: ") && told.lines().count() == 1, "{told}");
@@ -165,7 +175,7 @@ async fn development_needs_no_configuration() {
 
     let mut signed = command(path, &[]).await;
     signed.args(["token", "--user", "7", "--role", "admin"]);
-    let signed = ends(signed).await;
+    let signed = ends(&mut signed).await;
     assert!(signed.status.success(), "{signed:?}");
     let signed = String::from_utf8(signed.stdout).expect("text").trim().to_owned();
     let accepted = async |host: &Process| {
@@ -284,13 +294,16 @@ async fn what_was_accepted_over_socket_io_is_finished() {
     host.kill().await;
 }
 
-/// A reader that is stuck holds the host up for the time that the contract allows, during which nobody new comes in.
+/// A reader that is stuck holds the host up for the time that the contract allows, during which nobody new comes in,
+/// and who was asking already is told that the host can take no work.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stuck_reader_does_not_hold_up_the_end() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut host = Process::start(directory.path(), &[("DATA_DIR", ":memory:")]).await;
     let mut stuck = Client::connect(host.address, "stuck").await;
     stuck.join("c").await;
+    let mut asking = TcpStream::connect(host.address).await.expect("a connection");
+    asking.write_all(b"GET /ready HTTP/1.1\r\nHost: host\r\n").await.expect("half a request");
     let mut ana = Client::connect(host.address, "ana").await;
     ana.join("c").await;
     // More than the network takes, and less than what a reader is cut off for.
@@ -302,6 +315,15 @@ async fn a_stuck_reader_does_not_hold_up_the_end() {
     eventually("nobody new", async || TcpStream::connect(host.address).await.is_err()).await;
     let took = asked.elapsed();
     assert!(took < Duration::from_secs(3), "new connections were taken for {took:?}");
+    asking.write_all(b"Connection: close\r\n\r\n").await.expect("the other half");
+    let mut told = String::new();
+    let read = timeout(DEADLINE, asking.read_to_string(&mut told)).await;
+    read.expect("an answer in time").expect("text");
+    assert!(
+        told.starts_with("HTTP/1.1 503 ") && told.contains("application/problem+json"),
+        "{told}"
+    );
+    assert!(told.contains(r#""status":503"#) && told.contains("going down"), "{told}");
     assert_eq!(host.ended().await.code(), Some(0));
     assert!(asked.elapsed() < DRAIN.min(DEADLINE), "it took {:?}", asked.elapsed());
 }

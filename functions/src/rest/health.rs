@@ -1,10 +1,15 @@
 //! Whether the service lives, and whether it can work.
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use serde_json::{Value, json};
 use shared::error::{Code, Error};
 
-use super::{Answer, Rest};
+use super::{Problem, Rest};
 
 /// Whether the process answers.
 #[utoipa::path(get, path = "/health", tag = "service", responses((status = 200, description = "It lives")))]
@@ -12,15 +17,16 @@ pub(crate) async fn live() -> Json<Value> {
     Json(json!({ "status": "ok" }))
 }
 
-/// Whether the store can be used.
+/// Whether the store can be used, and the host is not going down.
 #[utoipa::path(get, path = "/ready", tag = "service", responses(
     (status = 200, description = "It can work"),
-    (status = 500, description = "The store cannot be used"),
+    (status = 503, description = "The store cannot be used, or the host is going down"),
 ))]
-pub(crate) async fn ready(State(rest): State<Rest>) -> Answer<Json<Value>> {
+pub(crate) async fn ready(State(rest): State<Rest>) -> Response {
     if let Err(error) = rest.cx.store.check().await {
         error.log("ready");
-        return Err(Error::new(Code::Internal, "The store cannot be used").into());
+        let error = Error::new(Code::Internal, "The store cannot be used");
+        return Problem(error).with_status(StatusCode::SERVICE_UNAVAILABLE);
     }
-    Ok(Json(json!({ "status": "ready" })))
+    Json(json!({ "status": "ready" })).into_response()
 }

@@ -82,7 +82,7 @@ pub fn router(cx: Context, api: Arc<Api>) -> Router {
         .fallback(async || Problem(Error::not_found("page")))
         .method_not_allowed_fallback(async || {
             let error = Error::new(Code::InvalidRequest, "This method is not allowed here");
-            (StatusCode::METHOD_NOT_ALLOWED, Problem(error)).into_response()
+            Problem(error).with_status(StatusCode::METHOD_NOT_ALLOWED)
         })
         .layer(DefaultBodyLimit::max(limit))
 }
@@ -120,11 +120,18 @@ impl From<Error> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.code().status());
+        self.with_status(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+    }
+}
+
+impl Problem {
+    /// The answer, where HTTP has a better status for it than for its code in general.
+    #[must_use]
+    pub fn with_status(self, status: StatusCode) -> Response {
         let error = self.0;
         error.log("rest");
         let code = error.code();
-        let status =
-            StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut body = json!({
             "type": "about:blank",
             "title": status.canonical_reason(),

@@ -1,22 +1,64 @@
 //! Reading variables, each problem with the variable's name.
 
-use std::{collections::BTreeMap, fmt, ops::RangeInclusive, str::FromStr, time::Duration};
+use std::{
+    cell::RefCell, collections::BTreeMap, fmt, ops::RangeInclusive, str::FromStr, time::Duration,
+};
 
 use http::Uri;
 
 use super::{
-    AuthConfig, CloudConfig, ConfigError, LogConfig, Modes, PresenceConfig, StoreConfig, StoreKind,
+    AuthConfig, CloudConfig, ConfigError, LogConfig, Modes, PresenceConfig, Setting, Source,
+    StoreConfig, StoreKind,
 };
 use crate::limits::Limits;
 
 const GRACE_ON_A_HOST: u64 = 2;
 const GRACE_IN_THE_CLOUD: u64 = 20;
-/// The process's environment, or a test's.
-pub(super) struct Vars(pub(super) BTreeMap<String, String>);
+
+/// The process's environment, or a test's, and what was read of it.
+pub(super) struct Vars {
+    given: BTreeMap<String, String>,
+    settings: RefCell<Vec<Setting>>,
+}
 
 impl Vars {
-    pub(super) fn text(&self, name: &str) -> Option<String> {
-        self.0.get(name).filter(|value| !value.is_empty()).cloned()
+    pub(super) fn new(given: BTreeMap<String, String>) -> Self {
+        Self { given, settings: RefCell::default() }
+    }
+
+    /// Every variable that was read, in that order.
+    pub(super) fn settings(self) -> Vec<Setting> {
+        self.settings.into_inner()
+    }
+
+    fn given(&self, name: &str) -> Option<String> {
+        self.given.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    fn note(&self, name: &'static str, value: &str, source: Source) {
+        let setting = Setting::new(name, value, source);
+        let mut settings = self.settings.borrow_mut();
+        match settings.iter_mut().find(|known| known.name == name) {
+            Some(known) => *known = setting,
+            None => settings.push(setting),
+        }
+    }
+
+    pub(super) fn text(&self, name: &'static str) -> Option<String> {
+        let given = self.given(name);
+        let source = if given.is_some() { Source::Environment } else { Source::Unset };
+        self.note(name, given.as_deref().unwrap_or_default(), source);
+        given
+    }
+
+    /// What a variable comes to that is not set.
+    fn default<T: ToString>(&self, name: &'static str, value: T) -> T {
+        self.note(name, &value.to_string(), Source::Default);
+        value
+    }
+
+    fn text_or(&self, name: &'static str, default: &str) -> String {
+        self.text(name).unwrap_or_else(|| self.default(name, default.to_owned()))
     }
 
     pub(super) fn parse<T: FromStr>(&self, name: &'static str) -> Result<Option<T>, ConfigError> {
@@ -29,6 +71,13 @@ impl Vars {
             .map_err(|_| ConfigError::new(name, format!("`{text}` is not a value of type {kind}")))
     }
 
+    pub(super) fn parse_or<T>(&self, name: &'static str, default: T) -> Result<T, ConfigError>
+    where
+        T: FromStr + ToString,
+    {
+        Ok(self.parse(name)?.unwrap_or_else(|| self.default(name, default)))
+    }
+
     fn within<T>(
         &self,
         name: &'static str,
@@ -38,7 +87,7 @@ impl Vars {
     where
         T: FromStr + PartialOrd + fmt::Display,
     {
-        let value = self.parse(name)?.unwrap_or(default);
+        let value = self.parse_or(name, default)?;
         if !range.contains(&value) {
             let (least, most) = range.into_inner();
             return Err(ConfigError::new(name, format!("{value} is not within {least} to {most}")));
@@ -67,10 +116,10 @@ impl Vars {
         if auth.secret.as_ref().is_some_and(|secret| secret.len() < 32) {
             return Err(ConfigError::new("JWT_SECRET", "must be at least 32 bytes long"));
         }
-        auth.modes = match self.text("AUTH_MODES") {
-            Some(list) => parse_modes(&list)?,
-            None if auth.has_key() => Modes { jwt: true, ..Modes::default() },
-            None if loopback => Modes { jwt: true, session: true, anonymous: true },
+        let modes = match self.text("AUTH_MODES") {
+            Some(list) => list,
+            None if auth.has_key() => self.default("AUTH_MODES", "jwt".into()),
+            None if loopback => self.default("AUTH_MODES", "jwt,session,anonymous".into()),
             None => {
                 return Err(ConfigError::new(
                     "JWT_SECRET",
@@ -78,11 +127,12 @@ impl Vars {
                 ));
             }
         };
+        auth.modes = parse_modes(&modes)?;
         if auth.modes.jwt && !auth.has_key() && !loopback {
             return Err(ConfigError::new("AUTH_MODES", "jwt needs a key to check tokens with"));
         }
         let unverified = auth.modes.session || auth.modes.anonymous;
-        let allowed = self.parse("ALLOW_UNVERIFIED")?.unwrap_or(false);
+        let allowed = self.parse_or("ALLOW_UNVERIFIED", false)?;
         if unverified && !loopback && !allowed {
             return Err(ConfigError::new(
                 "AUTH_MODES",
@@ -93,18 +143,18 @@ impl Vars {
     }
 
     pub(super) fn store(&self, cloud: bool) -> Result<StoreConfig, ConfigError> {
-        let kind = match self.text("STORE").as_deref() {
-            None if cloud => StoreKind::DynamoDb,
-            None | Some("embedded") => StoreKind::Embedded,
-            Some("dynamodb") => StoreKind::DynamoDb,
-            Some(other) => {
+        let kind = match self.text_or("STORE", if cloud { "dynamodb" } else { "embedded" }).as_str()
+        {
+            "embedded" => StoreKind::Embedded,
+            "dynamodb" => StoreKind::DynamoDb,
+            other => {
                 return Err(ConfigError::new(
                     "STORE",
                     format!("`{other}` is neither embedded nor dynamodb"),
                 ));
             }
         };
-        let table = self.text("TABLE_NAME").unwrap_or_else(|| "tertulia".into());
+        let table = self.text_or("TABLE_NAME", "tertulia");
         let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if !(3..=255).contains(&table.len()) || !table.chars().all(legal) {
             return Err(ConfigError::new(
@@ -112,19 +162,17 @@ impl Vars {
                 format!("`{table}` is no name for a DynamoDB table"),
             ));
         }
-        let data_dir = match self.text("DATA_DIR").as_deref() {
-            Some(":memory:") => None,
-            other => Some(other.unwrap_or("./data").into()),
-        };
-        let local_endpoint = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"]
-            .iter()
-            .any(|name| self.text(name).is_some());
+        let data_dir = self.text_or("DATA_DIR", "./data");
+        let data_dir = (data_dir != ":memory:").then(|| data_dir.into());
+        let endpoints = ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"];
+        let local_endpoint = endpoints.map(|name| self.text(name)).iter().any(Option::is_some);
+        // Only the SDK uses it, but who looks for a table in vain wants to see it.
+        self.text("AWS_REGION");
         Ok(StoreConfig { kind, data_dir, table, local_endpoint })
     }
 
     pub(super) fn origins(&self) -> Result<Vec<String>, ConfigError> {
-        self.text("FRONTEND_URL")
-            .unwrap_or_else(|| "http://localhost:3000,http://localhost:3001".into())
+        self.text_or("FRONTEND_URL", "http://localhost:3000,http://localhost:3001")
             .split(',')
             .map(|origin| origin.trim().trim_end_matches('/').to_owned())
             .filter(|origin| !origin.is_empty())
@@ -154,18 +202,18 @@ impl Vars {
     }
 
     pub(super) fn cloud(&self) -> Result<Option<CloudConfig>, ConfigError> {
-        let Some(handler) = self.text("_HANDLER") else {
+        let Some(handler) = self.given("_HANDLER") else {
             return Ok(None);
         };
         let needed = |name| {
-            self.text(name).ok_or_else(|| ConfigError::new(name, "is needed by every function"))
+            self.given(name).ok_or_else(|| ConfigError::new(name, "is needed by every function"))
         };
         Ok(Some(CloudConfig {
             handler,
             endpoint: needed("WEBSOCKET_ENDPOINT")?.trim_end_matches('/').to_owned(),
             later_queue: needed("LATER_QUEUE_URL")?,
             deliver_queue: needed("DELIVER_QUEUE_URL")?,
-            open_queue: self.text("OPEN_QUEUE_URL"),
+            open_queue: self.given("OPEN_QUEUE_URL"),
         }))
     }
 
@@ -182,17 +230,17 @@ impl Vars {
     }
 
     pub(super) fn log(&self) -> Result<LogConfig, ConfigError> {
-        let json = match self.text("LOG_FORMAT").as_deref() {
-            None | Some("text") => false,
-            Some("json") => true,
-            Some(other) => {
+        let json = match self.text_or("LOG_FORMAT", "text").as_str() {
+            "text" => false,
+            "json" => true,
+            other => {
                 return Err(ConfigError::new(
                     "LOG_FORMAT",
                     format!("`{other}` is neither text nor json"),
                 ));
             }
         };
-        Ok(LogConfig { filter: self.text("RUST_LOG").unwrap_or_else(|| "info".into()), json })
+        Ok(LogConfig { filter: self.text_or("RUST_LOG", "info"), json })
     }
 }
 
