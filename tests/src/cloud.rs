@@ -3,7 +3,6 @@
 
 mod bootstrap;
 mod stack;
-mod tools;
 
 use std::{net::TcpListener, process::Command, sync::OnceLock};
 
@@ -11,6 +10,7 @@ use self::stack::{Emulator, Stack};
 use crate::{
     host::Host,
     javascript::{PLACES, SIDE_BY_SIDE, every_host, node, script},
+    tools,
 };
 
 /// The emulator that most files share.

@@ -36,6 +36,8 @@ mod log;
 #[cfg(test)]
 mod operations;
 #[cfg(test)]
+mod packaging;
+#[cfg(test)]
 mod recorder;
 #[cfg(test)]
 mod socketio;
@@ -43,3 +45,5 @@ mod socketio;
 mod start;
 #[cfg(test)]
 mod template;
+#[cfg(test)]
+mod tools;

@@ -59,7 +59,7 @@ fn hidden_after(text: &str, mark: char) -> String {
 
 /// The value as a shell takes it, on one line. `\n` is how a PEM's line ends may be written.
 fn quoted(value: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:,@%+=*".contains(c);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:,@%+=*?".contains(c);
     if value.chars().all(plain) {
         return value.to_owned();
     }

@@ -11,8 +11,9 @@ use std::{
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use super::{bootstrap, tools};
+use super::bootstrap;
 use crate::host::SECRET;
+use crate::tools;
 
 const READY_IN: Duration = Duration::from_secs(20);
 
