@@ -1,20 +1,13 @@
 // The web page, in two real browser windows: what two people see of each other.
 import { after, before, describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { chromium } from 'playwright-core';
+import { launch } from './browser.mjs';
 import { URL_BASE, connect, person, token, unique } from './client.mjs';
 
-const CHROMIUM = '/usr/bin/chromium';
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync'];
 const DEADLINE = 10_000;
 
 let browser;
-before(async () => {
-  assert.ok(existsSync(CHROMIUM), `${CHROMIUM} is missing: these tests drive it. Install Debian's package: apt-get install chromium`);
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS }); // in a profile of its own, made and removed by itself
-});
+before(async () => { browser = await launch(); });
 after(() => browser?.close());
 
 /** A room of its own for each test. */

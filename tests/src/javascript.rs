@@ -124,7 +124,7 @@ macro_rules! files {
     };
 }
 
-every_host! { files! { page "page", } }
+every_host! { files! { page "page", recipes "recipes", } }
 
 macro_rules! modes {
     ($($test:ident $file:literal $vars:expr,)*) => {

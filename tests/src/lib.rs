@@ -38,6 +38,8 @@ mod operations;
 #[cfg(test)]
 mod packaging;
 #[cfg(test)]
+mod recipes;
+#[cfg(test)]
 mod recorder;
 #[cfg(test)]
 mod socketio;
