@@ -6,7 +6,9 @@ use shared::{
     auth::{Admitted, Credentials},
     clock::Timestamp,
     error::{Code, Error, Result},
+    language::Language,
     store::connections::{Connection, Kind},
+    text::Text,
 };
 
 use crate::{
@@ -34,7 +36,7 @@ pub(crate) async fn handle(cloud: &Cloud, invocation: Invocation) -> Answer {
 
 async fn admit(cloud: &Cloud, invocation: &Invocation) -> Result<()> {
     if invocation.request_context.stage.as_deref().is_some_and(|stage| !cloud.is_stage(stage)) {
-        return Err(Error::forbidden("No such stage"));
+        return Err(Error::forbidden(Text::NoStage));
     }
     cloud.origins.check(invocation.header("origin").map(str::as_bytes))?;
     let row = identify(cloud, invocation).await?;
@@ -65,15 +67,16 @@ async fn identify(cloud: &Cloud, invocation: &Invocation) -> Result<Connection> 
     } else {
         match cloud.cx.auth.admit(&cloud.cx.store, &credentials).await {
             Err(error) if is_socket && error.code() == Code::Unauthorized => {
-                refusal = Some(error.message().to_owned());
+                refusal = Some(error.text().clone());
                 Admitted::default()
             }
             admitted => admitted?,
         }
     };
+    let language = invocation.query("lang").or(invocation.header("accept-language"));
     let socket = invocation.socket().to_owned();
     if socket.is_empty() {
-        return Err(Error::new(Code::InvalidRequest, "No connection is named"));
+        return Err(Error::new(Code::InvalidRequest, Text::NoConnection));
     }
     Ok(Connection {
         id: socket.clone(),
@@ -83,6 +86,7 @@ async fn identify(cloud: &Cloud, invocation: &Invocation) -> Result<Connection> 
         expires,
         refusal,
         by_header,
+        language: Language::preferred(language),
         connected_at: Timestamp::now(),
     })
 }

@@ -17,6 +17,7 @@ pub(crate) fn caller(row: &Connection, wants_ack: bool) -> Caller {
         connection: ConnectionId::new(&row.id),
         user: row.user.clone().map(Arc::new),
         expires: row.expires,
+        language: row.language,
         wants_ack,
     }
 }

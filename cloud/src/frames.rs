@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use shared::{
     api::too_large,
     error::{Code, Error, Result},
+    language::Language,
     limits::Verdict,
     signal::Frame,
     store::connections::{Connection, Kind},
@@ -102,9 +103,20 @@ async fn count(cloud: &Cloud, row: &Connection) -> Result<()> {
     verdict.into_result()
 }
 
+/// The language of the client that a socket's rows are about; the default where they could not be read.
+fn language(rows: &[Connection]) -> Language {
+    let socket = rows.iter().find(|row| row.kind != Kind::Namespace);
+    socket.map(|row| row.language).unwrap_or_default()
+}
+
 /// An `error` event, as a namespace, or without one a plain WebSocket, gets it.
-fn tell(namespace: Option<&str>, name: Option<&str>, error: &Error) -> Option<String> {
-    match Frame::error(name, error) {
+fn tell(
+    namespace: Option<&str>,
+    name: Option<&str>,
+    error: &Error,
+    language: Language,
+) -> Option<String> {
+    match Frame::error(name, error, language) {
         Ok(frame) => Some(wire(namespace, &frame)),
         Err(error) => {
             error.log("frame");

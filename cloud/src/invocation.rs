@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use shared::error::{Code, Error};
+use shared::{
+    error::{Code, Error},
+    text::Text,
+};
 
 /// A request of the WebSocket API: `$connect`, `$disconnect`, or a frame.
 #[derive(Debug, Default, Deserialize)]
@@ -53,7 +56,7 @@ impl Invocation {
     /// `INVALID_REQUEST` for a binary frame.
     pub(crate) fn text(&self) -> Result<&str, Error> {
         if self.is_base64_encoded {
-            return Err(Error::invalid("", "binary frames are not accepted"));
+            return Err(Error::invalid("", Text::NoBinary));
         }
         Ok(self.body.as_deref().unwrap_or_default())
     }

@@ -13,6 +13,7 @@ use shared::{
     push::{Delivery, Push},
     signal::Frame,
     store::connections::{Connection, Kind},
+    text::Text,
     user::ConnectionId,
 };
 
@@ -154,8 +155,8 @@ async fn end_token(cloud: &Cloud, connection: &str) -> Result<()> {
         return Ok(());
     }
     let id = ConnectionId::new(connection);
-    let error = Error::new(Code::Unauthorized, "Token expirado");
-    let frame = Frame::error(None, &error)?;
+    let error = Error::new(Code::Unauthorized, Text::TokenExpired);
+    let frame = Frame::error(None, &error, row.language)?;
     cloud.gateway.send(&id, &frame).await?;
     cloud.gateway.close(&id).await?;
     connections::end_one(cloud, &row).await

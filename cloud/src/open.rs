@@ -81,7 +81,7 @@ async fn welcome(cloud: &Cloud, socket: &str) -> Result<()> {
     }
     let greeted = greet(cloud, &row).await;
     if let Err(error) = &greeted {
-        let frame = Frame::error(None, error)?;
+        let frame = Frame::error(None, error, row.language)?;
         cloud.gateway.posts.post(socket, frame.plain()).await?;
     }
     greeted

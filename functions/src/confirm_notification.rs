@@ -6,6 +6,7 @@ use shared::{
     error::{Error, Result},
     ids::Id,
     limits::Limits,
+    text::Text,
     user::Caller,
 };
 use utoipa::ToSchema;
@@ -34,7 +35,7 @@ impl Event for ConfirmNotification {
         if cx.store.confirm_notification(user, self.notification_id.as_str()).await? {
             Ok(Done {})
         } else {
-            Err(Error::not_found("notification"))
+            Err(Error::not_found(Text::NotificationNotFound))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A connection begins: its rooms, its presence, what the server says first.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use serde::Serialize;
 use shared::{
@@ -13,6 +13,7 @@ use shared::{
         notifications::Notification,
         users::{Presence, Status},
     },
+    text::Text,
     user::{Caller, User, UserRef},
 };
 
@@ -23,7 +24,7 @@ const WAITING_NOTIFICATIONS: usize = 100;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Connected<'a> {
-    message: &'static str,
+    message: Cow<'static, str>,
     user: Option<UserRef>,
     connection_id: &'a str,
 }
@@ -96,7 +97,7 @@ fn is_shown_online(cx: &Context, before: &Presence) -> bool {
 /// `INTERNAL` when it cannot be encoded.
 pub fn greeting(caller: &Caller, session: Option<&str>) -> Result<Vec<Frame>> {
     let connected = Connected {
-        message: "Conectado exitosamente",
+        message: Text::Connected.say(caller.language),
         user: caller.user.as_ref().map(|user| user.reference()),
         connection_id: caller.connection.as_str(),
     };

@@ -12,6 +12,7 @@ use shared::{
     log::{Record, Slot},
     signal::{Frame, Signal},
     store::{Store, entries::Entry, memberships::Role},
+    text::Text,
     user::{Caller, User, UserRef},
 };
 
@@ -96,9 +97,7 @@ async fn may_moderate(cx: &Context, user: &User, room: &Room) -> Result<()> {
     }
     match cx.membership(user, room).await?.role {
         Role::Owner | Role::Moderator => Ok(()),
-        Role::Member => {
-            Err(Error::forbidden("Only its author or a moderator may delete a message"))
-        }
+        Role::Member => Err(Error::forbidden(Text::AuthorDeletes)),
     }
 }
 

@@ -12,6 +12,7 @@ use shared::{
     log::{Follow, Record, Slot},
     signal::{Frame, Signal},
     store::{Store, entries::Entry},
+    text::Text,
     user::{Caller, User, UserRef},
 };
 
@@ -94,10 +95,10 @@ impl EditMessage {
         let editor = Arc::clone(caller.user()?);
         let before = cx.store.message(&self.channel_id, self.message_id.as_str()).await?;
         if before.author.as_deref() != Some(editor.id.as_str()) {
-            return Err(Error::forbidden("Only its author may edit a message"));
+            return Err(Error::forbidden(Text::AuthorEdits));
         }
-        if before.edits.len() >= EDITS as usize {
-            return Err(Error::new(Code::Conflict, format!("At most {EDITS} edits of a message")));
+        if before.edits.len() >= EDITS {
+            return Err(Error::new(Code::Conflict, Text::TooManyEdits { max: EDITS }));
         }
         let old = stored::content(&before)?;
         let mentioned_before = old.mentions.clone();

@@ -6,11 +6,13 @@ use shared::{
     clock::Timestamp,
     context::Context,
     error::{Error, Result},
+    fields,
     ids::{Id, Room},
     limits::Limits,
     push::Audience,
     signal::Frame,
     store::messages::Conversation,
+    text::Text,
     user::Caller,
 };
 use uuid::Uuid;
@@ -32,13 +34,14 @@ impl Event for EventMessage {
     async fn handle(self, cx: &Context, caller: &Caller) -> Result<Stored> {
         let mut object = self.0;
         if object.get("message").is_some_and(Value::is_object) {
-            return Err(Error::invalid("message", "must not be an object in the lobby"));
+            return Err(Error::invalid("message", Text::LobbyObject));
         }
         for name in ["authorId", "senderId"] {
             match object.get(name) {
                 None | Some(Value::Null) => {}
                 Some(claimed) => {
-                    let id = Id::deserialize(claimed).map_err(|e| Error::invalid(name, e))?;
+                    let id = Id::deserialize(claimed)
+                        .map_err(|e| fields::wrong(name, &e.to_string()))?;
                     caller.must_be(&id)?;
                 }
             }

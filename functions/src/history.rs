@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use shared::{
     context::Context,
     error::{Error, Result},
-    ids::Id,
+    ids::{Id, RoomKind},
     store::entries::Entry,
 };
 
@@ -57,7 +57,7 @@ async fn read(
         return cx.store.messages(channel, first, last, newest, limit).await;
     };
     let thread = cx.store.thread(channel, thread).await?;
-    let thread = thread.ok_or_else(|| Error::not_found("thread"))?;
+    let thread = thread.ok_or_else(|| Error::no_room(RoomKind::Thread))?;
     let seqs = cx.store.replies(channel, &thread, first, last, newest, limit).await?;
     let mut entries = cx.store.entries_at(channel, &seqs).await?;
     if newest {

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use shared::{
@@ -8,6 +10,7 @@ use shared::{
     ids::{Id, Room},
     limits::Limits,
     signal::Signal,
+    text::Text,
     user::{Caller, User},
 };
 
@@ -27,7 +30,7 @@ pub(crate) struct JoinGroup {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Told {
     pub(crate) group_id: Id,
-    pub(crate) message: &'static str,
+    pub(crate) message: Cow<'static, str>,
 }
 
 #[derive(Serialize)]
@@ -77,7 +80,7 @@ impl Event for JoinGroup {
             let joined = UserJoinedGroup(Moved::now(caller.user()?, &self.group_id));
             cx.to_others(caller, &room, &joined).await?;
         }
-        let message = "Te has unido al grupo exitosamente";
+        let message = Text::JoinedGroup.say(caller.language);
         cx.reply(caller, &JoinedGroup(Told { group_id: self.group_id, message })).await?;
         Ok(Done {})
     }

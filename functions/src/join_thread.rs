@@ -4,7 +4,7 @@ use shared::{
     api::Event,
     context::Context,
     error::{Error, Result},
-    ids::{Id, Room},
+    ids::{Id, Room, RoomKind},
     limits::Limits,
     user::Caller,
 };
@@ -29,7 +29,7 @@ impl Event for JoinThread {
         let channel = Room::channel(&self.channel_id);
         cx.require_member(caller, &channel).await?;
         if cx.store.thread(&self.channel_id, self.thread_id.as_str()).await?.is_none() {
-            return Err(Error::not_found("thread"));
+            return Err(Error::no_room(RoomKind::Thread));
         }
         let (user, room) = (caller.user()?, Room::thread(&self.thread_id));
         let since = cx.push.evictions();

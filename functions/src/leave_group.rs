@@ -7,6 +7,7 @@ use shared::{
     ids::{Id, Room},
     limits::Limits,
     signal::Signal,
+    text::Text,
     user::Caller,
 };
 
@@ -48,7 +49,7 @@ impl Event for LeaveGroup {
         members::leave_own(cx, caller, &room).await?;
         let left = UserLeftGroup(Moved::now(caller.user()?, &self.group_id));
         cx.to_others(caller, &room, &left).await?;
-        let message = "Has salido del grupo exitosamente";
+        let message = Text::LeftGroup.say(caller.language);
         cx.reply(caller, &LeftGroup(Told { group_id: self.group_id, message })).await?;
         Ok(Done {})
     }

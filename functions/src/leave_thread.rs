@@ -4,7 +4,7 @@ use shared::{
     api::Event,
     context::Context,
     error::{Error, Result},
-    ids::{Id, Room},
+    ids::{Id, Room, RoomKind},
     limits::Limits,
     user::Caller,
 };
@@ -28,7 +28,7 @@ impl Event for LeaveThread {
     async fn handle(self, cx: &Context, caller: &Caller) -> Result<OfThread> {
         cx.require_member(caller, &Room::channel(&self.channel_id)).await?;
         if cx.store.thread(&self.channel_id, self.thread_id.as_str()).await?.is_none() {
-            return Err(Error::not_found("thread"));
+            return Err(Error::no_room(RoomKind::Thread));
         }
         let (user, room) = (caller.user()?, Room::thread(&self.thread_id));
         cx.store.leave(&user.id, &room).await?;

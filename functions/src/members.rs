@@ -9,6 +9,7 @@ use shared::{
         memberships::Membership,
         rooms::{RoomItem, Visibility},
     },
+    text::Text,
     user::{Caller, User},
 };
 
@@ -25,14 +26,14 @@ pub async fn join(cx: &Context, caller: &Caller, room: &Room, id: &Id) -> Result
     let found = match cx.store.room(room).await? {
         Some(found) => found,
         None if cx.config.open_rooms => open(cx, room, id).await?,
-        None => return Err(Error::not_found(room.kind().as_str())),
+        None => return Err(Error::no_room(room.kind())),
     };
     if found.visibility == Visibility::Private {
         if cx.store.membership(&user.id, room).await?.is_none() {
             return Err(if cx.config.open_rooms {
-                Error::forbidden(format!("This {} cannot be joined", room.kind().as_str()))
+                Error::forbidden(Text::RoomClosed { room: room.kind() })
             } else {
-                Error::not_found(room.kind().as_str())
+                Error::no_room(room.kind())
             });
         }
         cx.subscribe(caller, std::slice::from_ref(room), since).await?;
@@ -50,7 +51,7 @@ async fn open(cx: &Context, room: &Room, id: &Id) -> Result<RoomItem> {
         return Ok(open);
     }
     // Somebody else made it in between.
-    cx.store.room(room).await?.ok_or_else(|| Error::not_found(room.kind().as_str()))
+    cx.store.room(room).await?.ok_or_else(|| Error::no_room(room.kind()))
 }
 
 async fn within_limit(cx: &Context, caller: &Caller, user: &User, room: &Room) -> Result<()> {
@@ -70,7 +71,7 @@ pub fn check_count(rooms: &[Room]) -> Result<()> {
     if rooms.iter().filter(counted).count() < ROOMS_PER_USER {
         return Ok(());
     }
-    Err(Error::new(Code::Conflict, format!("At most {ROOMS_PER_USER} rooms per user")))
+    Err(Error::new(Code::Conflict, Text::TooManyRooms { max: ROOMS_PER_USER }))
 }
 
 /// Ends a user's membership, and in the channel's threads, at once for all connections; `None` when there was none.

@@ -1,16 +1,17 @@
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use shared::{
     api::Event,
     clock::Timestamp,
     context::Context,
-    error::{Code, Error, Result},
+    error::{Code, Details, Error, Result},
     ids::{Id, Room},
     limits::{self, Limits},
     push::Audience,
     signal::{Frame, Signal},
     store::messages::Conversation,
+    text::Text,
     user::Caller,
 };
 use uuid::Uuid;
@@ -66,8 +67,8 @@ impl Event for Message {
             Ok(Some(kept).filter(|kept| !kept.is_null()))
         };
         let Some(kept) = cx.awaited(recall).await? else {
-            return Err(Error::new(Code::Unauthorized, "Client is not initialized")
-                .with_details(json!("Make sure you have performed the 'initialize' event")));
+            return Err(Error::new(Code::Unauthorized, Text::NotInitialized)
+                .with_details(Details::Advice(Text::InitializeFirst)));
         };
         let receiver = match self.receiver_id {
             Some(receiver) => receiver,
@@ -108,5 +109,5 @@ pub(crate) async fn send(
 
 /// The error for a message to oneself.
 pub(crate) fn to_oneself() -> Error {
-    Error::new(Code::InvalidRequest, "Sender and receiver cannot be the same")
+    Error::new(Code::InvalidRequest, Text::ToOneself)
 }

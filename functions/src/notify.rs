@@ -8,11 +8,13 @@ use shared::{
     clock::Timestamp,
     context::Context,
     error::{Error, Result},
+    fields,
     ids::{Id, Room},
     limits::{self, Limits},
     push::Audience,
     signal::{Frame, Signal},
     store::notifications::Notification,
+    text::Text,
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -102,16 +104,16 @@ pub async fn take(cx: &Context, api: &Api, id: Uuid, json: &str) -> Result<usize
     let limits = &cx.config.limits;
     let Some(target) = decode::<Target>(json)?.target else {
         let notice: Notice = decode(json)?;
-        notice.validate_with(limits)?;
+        fields::validate(&notice, limits)?;
         return notify(cx, id, notice).await.map(|(_, delivered)| delivered);
     };
     let event: Emit = decode(json)?;
-    event.validate_with(limits)?;
+    fields::validate(&event, limits)?;
     if target == "*" {
         return emit(cx, api, event, None).await;
     }
     let room = Room::parse(&target);
-    let room = room.ok_or_else(|| Error::invalid("target", "must be a room's name or *"))?;
+    let room = room.ok_or_else(|| Error::invalid("target", Text::TargetWrong))?;
     emit(cx, api, event, Some(std::slice::from_ref(&room))).await
 }
 
@@ -128,7 +130,7 @@ pub async fn emit(cx: &Context, api: &Api, emit: Emit, rooms: Option<&[Room]>) -
     let owned = PROTOCOL_NAMES.contains(&&*name)
         || api.names().chain(api.signals()).any(|known| known == name);
     if owned {
-        return Err(Error::invalid("event", "this name has a meaning of its own"));
+        return Err(Error::invalid("event", Text::EventNameTaken));
     }
     let audience = Audience {
         rooms,

@@ -6,6 +6,7 @@ use shared::{
     context::Context,
     error::{Error, Result},
     limits::Limits,
+    text::Text,
     user::Caller,
 };
 
@@ -31,11 +32,11 @@ impl Event for RefreshToken {
     async fn handle(self, cx: &Context, caller: &Caller) -> Result<Refreshed> {
         let current = caller.user()?;
         if !current.verified {
-            return Err(Error::forbidden("This connection was not opened with a token"));
+            return Err(Error::forbidden(Text::TokenNotUsed));
         }
         let (user, expires_at) = cx.auth.verify(&self.token).await?;
         if user.id != current.id {
-            return Err(Error::forbidden("The token is another user's"));
+            return Err(Error::forbidden(Text::TokenOfAnother));
         }
         cx.push.identify(&caller.connection, user, Some(expires_at)).await?;
         Ok(Refreshed { expires_at })

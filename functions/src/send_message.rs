@@ -7,7 +7,7 @@ use shared::{
     clock::Timestamp,
     context::Context,
     error::{Error, Result},
-    ids::{Id, Room},
+    ids::{Id, Room, RoomKind},
     limits::{self, ADDRESS_CHARS, ATTACHMENTS, LINKS, Limits, MENTIONS},
     log::{Patience, Refused, Slot},
     store::clients::kept_ack,
@@ -104,7 +104,7 @@ async fn reply(cx: &Context, mut draft: Draft, channel: Room, thread_id: Id) -> 
     let mut joined = false;
     loop {
         let thread = cx.store.thread(&draft.channel_id, thread_id.as_str()).await?;
-        let thread = thread.ok_or_else(|| Error::not_found("thread"))?;
+        let thread = thread.ok_or_else(|| Error::no_room(RoomKind::Thread))?;
         if !std::mem::replace(&mut joined, true) {
             let since = cx.push.evictions();
             cx.store.join(&draft.author, &room, Some(&channel)).await?;

@@ -9,6 +9,7 @@ use shared::{
     ids::{Id, Room},
     limits::{Limits, ROOMS_PER_USER},
     signal::Signal,
+    text::Text,
     user::Caller,
 };
 
@@ -75,7 +76,7 @@ impl Event for SyncRequest {
             (Some(channels), None) => channels,
             (None, Some(channel_id)) => vec![Since { channel_id, last_seq: self.last_seq }],
             _ => {
-                return Err(Error::invalid("channels", "either channels or channelId is needed"));
+                return Err(Error::invalid("channels", Text::ChannelsOrChannel));
             }
         };
         let mut room = MAX_BYTES;

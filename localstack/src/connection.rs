@@ -17,6 +17,7 @@ use shared::{
     clock::Timestamp,
     engineio::{NAMESPACES, event_packet},
     ids::Room,
+    language::Language,
     limits::{Limiter, Limits},
     push::{ConnectionInfo, Delivery},
     signal::Frame,
@@ -101,6 +102,7 @@ struct State {
 pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) limiter: Option<Limiter>,
+    pub(crate) language: Language,
     transport: Box<dyn Transport>,
     closing: AtomicBool,
     ended: AtomicBool,
@@ -115,12 +117,14 @@ impl Connection {
         transport: Box<dyn Transport>,
         user: Option<Arc<User>>,
         expires: Option<Timestamp>,
+        language: Language,
         limits: &Limits,
     ) -> Self {
         let connected_at = Timestamp::now();
         Self {
             id,
             limiter: Limiter::new(limits),
+            language,
             transport,
             closing: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -137,6 +141,7 @@ impl Connection {
             connection: self.id.clone(),
             user: state.user.clone(),
             expires: state.expires,
+            language: self.language,
             wants_ack,
         }
     }

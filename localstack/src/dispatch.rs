@@ -9,6 +9,7 @@ use shared::{
     limits::{Limiter, Verdict},
     push::Delivery,
     signal::Frame,
+    text::Text,
 };
 
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
 
 /// The error for what comes while the host is going down.
 pub(crate) fn going_down() -> Error {
-    Error::new(Code::Internal, "The server is going down")
+    Error::new(Code::Internal, Text::GoingDown)
 }
 
 /// Counts an event against the connection's limits. One that floods is cut off.
@@ -57,7 +58,7 @@ pub(crate) fn refuse(
     wants_ack: bool,
 ) -> Option<Box<RawValue>> {
     if wants_ack {
-        return Some(encode_failure(error));
+        return Some(encode_failure(error, connection.language));
     }
     tell_error(connection, name, error);
     None
@@ -65,7 +66,7 @@ pub(crate) fn refuse(
 
 /// Sends an `error` event.
 pub(crate) fn tell_error(connection: &Connection, name: Option<&str>, error: &Error) -> Delivery {
-    match Frame::error(name, error) {
+    match Frame::error(name, error, connection.language) {
         Ok(frame) => connection.send(&Wire::new(&frame)),
         Err(error) => {
             error.log("error");

@@ -34,6 +34,7 @@ use shared::{
     error::{Code, Error, Result},
     ids::Room,
     push::Push,
+    text::Text,
 };
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
@@ -193,7 +194,7 @@ async fn watch(app: App) {
             if connection.is_dead() {
                 app.closed(&connection).await;
             } else if connection.is_expired(now) {
-                let error = Error::new(Code::Unauthorized, "Token expirado");
+                let error = Error::new(Code::Unauthorized, Text::TokenExpired);
                 dispatch::tell_error(&connection, None, &error);
                 connection.close();
             }

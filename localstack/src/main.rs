@@ -10,6 +10,7 @@ use shared::{
     clock::Timestamp,
     config::{Config, ConfigError},
     ids::Id,
+    language::Language,
     telemetry,
 };
 use tertulia::{app, development_secret, is_development};
@@ -130,7 +131,8 @@ fn token(config: &Config, args: TokenArgs) -> Result<String, Failure> {
     }
     let user = match args.user.parse::<i64>() {
         Ok(number) if number.to_string() == args.user => Id::from_stored(&args.user, true),
-        _ => Id::parse(&args.user).map_err(|problem| format!("--user {problem}"))?,
+        _ => Id::parse(&args.user)
+            .map_err(|problem| format!("--user {}", problem.say(Language::En)))?,
     };
     let until = Timestamp::now().plus_seconds(u64::from(args.hours) * 3600);
     let mut claims = Claims::new(user, args.username, args.role, until);

@@ -10,7 +10,7 @@ use axum::{
 };
 use functions::rest::Problem;
 use serde_json::Value;
-use shared::auth::Credentials;
+use shared::{auth::Credentials, language::Language};
 
 use crate::{App, dispatch, listener::Cut};
 
@@ -21,6 +21,14 @@ pub(crate) const READ_FACTOR: usize = 16;
 pub(crate) fn credentials(headers: &HeaderMap, uri: &Uri, auth: Value) -> Credentials {
     let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     Credentials { header: header.map(str::to_owned), auth, query: query(uri, "token") }
+}
+
+/// The language that a client asks for: in Socket.IO's `auth`, else in the query, else in the headers.
+pub(crate) fn language(headers: &HeaderMap, uri: &Uri, auth: &Value) -> Language {
+    let auth = auth.get("lang").and_then(Value::as_str);
+    let query = query(uri, "lang");
+    let header = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    Language::preferred(auth.or(query.as_deref()).or(header))
 }
 
 /// One parameter of a query.
@@ -35,7 +43,9 @@ pub(crate) async fn watch_readiness(
     next: Next,
 ) -> Response {
     if app.is_draining() && request.uri().path() == "/ready" {
-        return Problem(dispatch::going_down()).with_status(StatusCode::SERVICE_UNAVAILABLE);
+        let language = language(request.headers(), request.uri(), &Value::Null);
+        let problem = Problem(dispatch::going_down());
+        return problem.say_as(StatusCode::SERVICE_UNAVAILABLE, language);
     }
     next.run(request).await
 }

@@ -113,7 +113,7 @@ impl EngineIoHandler for Handler {
         let namespace = NAMESPACES.into_iter().find(|served| *served == packet.namespace);
         let Some(namespace) = namespace else {
             let error = engineio::no_namespace();
-            return emit(&socket, connect_error_packet(packet.namespace, &error));
+            return refuse(&socket, packet.namespace, &error, &Value::Null);
         };
         match packet.kind {
             Kind::Connect => self.connect(&socket, namespace, packet.json),
@@ -131,8 +131,7 @@ impl EngineIoHandler for Handler {
                 match entered.filter(|entered| !entered.connection.is_closing()) {
                     Some(entered) => take(app, &socket, &entered, &packet),
                     None => {
-                        let error = engineio::not_entered();
-                        emit(&socket, connect_error_packet(namespace, &error));
+                        refuse(&socket, namespace, &engineio::not_entered(), &Value::Null);
                     }
                 }
             }
@@ -157,9 +156,9 @@ impl Handler {
         let auth: Value = serde_json::from_str(auth).unwrap_or_default();
         let (app, socket) = (self.0.clone(), Arc::clone(socket));
         tokio::spawn(async move {
-            if let Err(error) = Box::pin(enter(&app, &socket, namespace, auth)).await {
+            if let Err(error) = Box::pin(enter(&app, &socket, namespace, &auth)).await {
                 error.log("connect");
-                emit(&socket, connect_error_packet(namespace, &error));
+                refuse(&socket, namespace, &error, &auth);
             }
             socket.data.namespaces.lock().entering.retain(|entering| *entering != namespace);
         });
@@ -171,20 +170,21 @@ async fn enter(
     app: &App,
     socket: &Arc<Socket>,
     namespace: &'static str,
-    auth: Value,
+    auth: &Value,
 ) -> Result<()> {
     if app.is_draining() {
         return Err(dispatch::going_down());
     }
     let parts = &socket.req_parts;
-    let credentials = network::credentials(&parts.headers, &parts.uri, auth);
+    let language = network::language(&parts.headers, &parts.uri, auth);
+    let credentials = network::credentials(&parts.headers, &parts.uri, auth.clone());
     let Admitted { user, expires, session } =
         app.cx.auth.admit(&app.cx.store, &credentials).await?;
     let sid = Uuid::new_v4().simple().to_string();
     let transport = Box::new(NamespaceTransport { socket: Arc::downgrade(socket), namespace });
     let limits = &app.cx.config.limits;
     let id = ConnectionId::new(&sid);
-    let connection = Arc::new(Connection::new(id, transport, user, expires, limits));
+    let connection = Arc::new(Connection::new(id, transport, user, expires, language, limits));
     let lobby = (namespace == "/").then(Room::lobby);
     Box::pin(app.open(&connection, lobby)).await?;
     let caller = connection.caller(false);
@@ -289,8 +289,15 @@ fn refuse_packet(socket: &Socket, namespace: &'static str, error: &Error) {
         Some(entered) => {
             dispatch::tell_error(&entered.connection, None, error);
         }
-        None => emit(socket, connect_error_packet(namespace, error)),
+        None => refuse(socket, namespace, error, &Value::Null),
     }
+}
+
+/// Says why a namespace is not entered, in the language of the request, or of the `auth` that came with the packet.
+fn refuse(socket: &Socket, namespace: &str, error: &Error, auth: &Value) {
+    let parts = &socket.req_parts;
+    let language = network::language(&parts.headers, &parts.uri, auth);
+    emit(socket, connect_error_packet(namespace, error, language));
 }
 
 /// Queues a packet that must not be lost: a socket that has no room for it is closed, and its client comes back.

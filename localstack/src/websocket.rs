@@ -8,7 +8,7 @@ use axum::{
         ws::{CloseFrame, Message, Utf8Bytes, WebSocket, close_code},
     },
     http::{HeaderMap, Uri},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use functions::rest::Problem;
 use futures_util::{FutureExt, SinkExt};
@@ -18,7 +18,9 @@ use shared::{
     auth::Admitted,
     error::{Error, Result},
     ids::Room,
+    language::Language,
     plain::{self, Request, ack_frame},
+    text::Text,
     user::ConnectionId,
 };
 use tokio::{
@@ -50,13 +52,14 @@ pub(crate) async fn upgrade(
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
+    let language = network::language(&headers, &uri, &Value::Null);
     if app.is_draining() {
-        return Problem(dispatch::going_down()).into_response();
+        return Problem(dispatch::going_down()).say(language);
     }
     let credentials = network::credentials(&headers, &uri, Value::Null);
     let admitted = match app.cx.auth.admit(&app.cx.store, &credentials).await {
         Ok(admitted) => admitted,
-        Err(error) => return Problem(error).into_response(),
+        Err(error) => return Problem(error).say(language),
     };
     let read = app.cx.config.limits.frame_bytes * network::READ_FACTOR;
     upgrade
@@ -65,7 +68,7 @@ pub(crate) async fn upgrade(
         .max_message_size(read)
         .max_frame_size(read)
         .on_upgrade(move |socket| async move {
-            let (connection, outgoing) = open(&app, admitted, cut);
+            let (connection, outgoing) = open(&app, admitted, language, cut);
             // Boxed: what greeting needs is not kept for as long as the connection lives.
             if let Err(error) = Box::pin(greet(&app, &connection)).await {
                 error.log("connect");
@@ -79,13 +82,18 @@ pub(crate) async fn upgrade(
         })
 }
 
-fn open(app: &App, admitted: Admitted, cut: Cut) -> (Arc<Connection>, mpsc::Receiver<Outgoing>) {
+fn open(
+    app: &App,
+    admitted: Admitted,
+    language: Language,
+    cut: Cut,
+) -> (Arc<Connection>, mpsc::Receiver<Outgoing>) {
     let (queue, outgoing) = mpsc::channel(QUEUED_FRAMES);
     let id = ConnectionId::new(&Uuid::new_v4().simple().to_string());
     let Admitted { user, expires, .. } = admitted;
     let limits = &app.cx.config.limits;
     let transport = Box::new(PlainTransport { outgoing: queue, cut });
-    let connection = Arc::new(Connection::new(id, transport, user, expires, limits));
+    let connection = Arc::new(Connection::new(id, transport, user, expires, language, limits));
     (connection, outgoing)
 }
 
@@ -241,7 +249,7 @@ impl Session<'_> {
         let text = match message {
             Message::Text(text) => text,
             Message::Binary(_) => {
-                return self.refuse(None, &Error::invalid("", "binary frames are not accepted"));
+                return self.refuse(None, &Error::invalid("", Text::NoBinary));
             }
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return None,
         };

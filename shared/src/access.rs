@@ -5,6 +5,7 @@ use crate::{
     error::{Error, Result},
     ids::{Id, Room, RoomKind},
     store::{memberships::Membership, rooms::Visibility},
+    text::Text,
     user::{Caller, User},
 };
 
@@ -72,9 +73,9 @@ impl Context {
     async fn refusal(&self, room: &Room) -> Result<Error> {
         Ok(match self.store.room(room).await? {
             Some(found) if found.visibility == Visibility::Public => {
-                Error::forbidden(format!("Not a member of this {}", room.kind().as_str()))
+                Error::forbidden(Text::NotAMember { room: room.kind() })
             }
-            _ => Error::not_found(room.kind().as_str()),
+            _ => Error::no_room(room.kind()),
         })
     }
 

@@ -16,9 +16,12 @@ use crate::{
     clock::Timestamp,
     context::Context,
     error::{Code, Error, Result},
+    fields,
     ids::Id,
+    language::Language,
     limits::Limits,
     signal::Signal,
+    text::Text,
     user::Caller,
 };
 
@@ -127,18 +130,18 @@ impl Api {
         arguments: &[&RawValue],
     ) -> Answer {
         let Some(entry) = self.events.get(name) else {
-            return Err(Error::new(Code::UnknownEvent, "Unknown event"));
+            return Err(Error::new(Code::UnknownEvent, Text::UnknownEvent));
         };
         if caller.expires.is_some_and(|expires| expires <= Timestamp::now()) {
-            return Err(Error::new(Code::Unauthorized, "Token expirado"));
+            return Err(Error::new(Code::Unauthorized, Text::TokenExpired));
         }
         if !entry.open {
             caller.user()?;
         }
         let payload = match arguments {
             [payload] => payload.get(),
-            [] => return Err(Error::invalid("", "a payload is required")),
-            _ => return Err(Error::invalid("", "exactly one payload is allowed")),
+            [] => return Err(Error::invalid("", Text::PayloadMissing)),
+            _ => return Err(Error::invalid("", Text::PayloadNotAlone)),
         };
         if payload.len() > cx.config.limits.frame_bytes {
             return Err(too_large(cx.config.limits.frame_bytes));
@@ -168,13 +171,13 @@ fn must_be_sender(caller: &Caller, payload: &str) -> Result<()> {
 /// The error for a frame or body over the limit.
 #[must_use]
 pub fn too_large(limit: usize) -> Error {
-    Error::new(Code::PayloadTooLarge, format!("At most {limit} bytes are read"))
+    Error::new(Code::PayloadTooLarge, Text::TooManyBytes { limit })
 }
 
 fn call<'a, E: Event>(cx: &'a Context, caller: &'a Caller, payload: &'a str) -> CallFuture<'a> {
     Box::pin(async move {
         let event: E = decode(payload)?;
-        event.validate_with(&cx.config.limits)?;
+        fields::validate(&event, &cx.config.limits)?;
         encode(&event.handle(cx, caller).await?)
     })
 }
@@ -185,20 +188,17 @@ fn call<'a, E: Event>(cx: &'a Context, caller: &'a Caller, payload: &'a str) -> 
 /// `INVALID_REQUEST` with the field and what is wrong with it.
 pub fn decode<T: DeserializeOwned>(payload: &str) -> Result<T> {
     if !payload.trim_start().starts_with('{') {
-        return Err(Error::invalid("", "the payload must be an object"));
+        return Err(Error::invalid("", Text::PayloadNotAnObject));
     }
     let mut deserializer = serde_json::Deserializer::from_str(payload);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        if !error.inner().is_data() {
+            return Error::invalid(path.trim_start_matches('.'), Text::FieldNotJson);
+        }
         let message = error.inner().to_string();
         let message = message.rsplit_once(" at line ").map_or(&*message, |(text, _)| text);
-        let missing = message.strip_prefix("missing field `").and_then(|m| m.split('`').next());
-        let path = error.path().to_string();
-        let field = match (path.as_str(), missing) {
-            (".", missing) => missing.unwrap_or_default().to_owned(),
-            (_, Some(missing)) => format!("{path}.{missing}"),
-            (_, None) => path,
-        };
-        Error::invalid(&field, message)
+        fields::wrong(&path, message)
     })
 }
 
@@ -215,6 +215,7 @@ fn encode<T: Serialize>(ack: &T) -> Answer {
 
 /// The ack that tells a failure.
 #[must_use]
-pub fn encode_failure(error: &Error) -> Box<RawValue> {
-    serde_json::value::to_raw_value(&error.ack()).unwrap_or_else(|_| RawValue::NULL.to_owned())
+pub fn encode_failure(error: &Error, language: Language) -> Box<RawValue> {
+    serde_json::value::to_raw_value(&error.ack(language))
+        .unwrap_or_else(|_| RawValue::NULL.to_owned())
 }

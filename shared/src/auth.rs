@@ -17,13 +17,10 @@ use crate::{
     error::{Code, Error, Result},
     ids::Id,
     store::{Store, sessions::Session, users::Presence},
+    text::Text,
     user::User,
 };
 
-const INVALID_TOKEN: &str = "Token inválido";
-const EXPIRED_TOKEN: &str = "Token expirado";
-const MISSING_TOKEN: &str = "Token no proporcionado";
-const MISSING_SESSION: &str = "Username and userID are required";
 const SESSION_ID_CHARS: usize = 16;
 const NAME_CHARS: usize = 128;
 const PROVEN_KEPT: usize = 100_000;
@@ -114,7 +111,7 @@ impl Auth {
         if self.modes.anonymous {
             return Ok(Admitted::default());
         }
-        Err(unauthorized(if self.modes.jwt { MISSING_TOKEN } else { MISSING_SESSION }))
+        Err(unauthorized(if self.modes.jwt { Text::TokenMissing } else { Text::SessionIncomplete }))
     }
 
     /// Checks a token.
@@ -123,7 +120,7 @@ impl Auth {
     /// `UNAUTHORIZED` when it is not good.
     pub async fn verify(&self, token: &str) -> Result<(Arc<User>, Timestamp)> {
         if !self.modes.jwt {
-            return Err(unauthorized(INVALID_TOKEN));
+            return Err(unauthorized(Text::TokenInvalid));
         }
         let claims = self.verifier.verify(token).await?;
         let (user, expires) = claims.into_user()?;
@@ -135,7 +132,7 @@ impl Auth {
     /// # Errors
     /// `UNAUTHORIZED` when there is none, or a JWT has proven its user's id since.
     pub async fn session_user(&self, store: &Store, session_id: &str) -> Result<Arc<User>> {
-        let refused = || unauthorized("Unknown session");
+        let refused = || unauthorized(Text::SessionUnknown);
         if !self.modes.session {
             return Err(refused());
         }
@@ -156,13 +153,13 @@ impl Auth {
     }
 
     async fn session(&self, store: &Store, auth: &Value) -> Result<Admitted> {
-        let required = || unauthorized(MISSING_SESSION);
+        let required = || unauthorized(Text::SessionIncomplete);
         let auth = SessionAuth::deserialize(auth).map_err(|_| required())?;
         if let Some(id) = &auth.session_id
             && let Some(session) = store.session(id).await?
         {
             if auth.user_id.is_some_and(|given| given != session.user) {
-                return Err(unauthorized("The session belongs to another user"));
+                return Err(unauthorized(Text::SessionOfAnother));
             }
             store.extend_session(id, self.session_ttl_seconds).await?;
             return Ok(admitted(session, id.clone()));
@@ -171,14 +168,14 @@ impl Auth {
         let username = auth.username.filter(|name| is_name(name)).ok_or_else(required)?;
         let id = auth.session_id.unwrap_or_else(|| Uuid::new_v4().simple().to_string());
         if id.chars().count() < SESSION_ID_CHARS {
-            return Err(unauthorized("A new sessionID needs at least 16 characters"));
+            return Err(unauthorized(Text::SessionIdTooShort));
         }
         if is_proven(store.presence(&user).await?.as_ref()) {
-            return Err(unauthorized("This user id needs a token"));
+            return Err(unauthorized(Text::TokenNeeded));
         }
         let session = Session { user, username };
         if !store.create_session(&id, &session, self.session_ttl_seconds).await? {
-            return Err(unauthorized("The session belongs to another user"));
+            return Err(unauthorized(Text::SessionOfAnother));
         }
         Ok(admitted(session, id))
     }
@@ -225,6 +222,6 @@ fn admitted(session: Session, id: String) -> Admitted {
     Admitted { user: Some(Arc::new(user)), expires: None, session: Some(id) }
 }
 
-fn unauthorized(message: &'static str) -> Error {
-    Error::new(Code::Unauthorized, message)
+fn unauthorized(text: Text) -> Error {
+    Error::new(Code::Unauthorized, text)
 }

@@ -1,13 +1,17 @@
 //! Socket.IO v5 packets as text: `<type>[<attachments>-][/namespace,][id][json]`. The Engine.IO v4 type in front of them
 //! is only for those who have no engine below them.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::{json, value::RawValue};
 
 use crate::{
     config::Heartbeat,
     error::{Code, Error, Result},
+    language::Language,
     signal::{Frame, quoted},
+    text::Text,
 };
 
 /// Engine.IO: asks whether the client is still there; resets its timer.
@@ -101,7 +105,7 @@ impl<'a> Packet<'a> {
 /// # Errors
 /// `INVALID_REQUEST` when it is no array that begins with a name.
 pub fn event(json: &str) -> Result<(String, Vec<&RawValue>)> {
-    let no_event = || Error::invalid("", "the packet is no event");
+    let no_event = || Error::invalid("", Text::NoEvent);
     let mut parts: Vec<&RawValue> = serde_json::from_str(json).map_err(|_| no_event())?;
     let name = event_name(json).ok_or_else(no_event)?;
     parts.remove(0);
@@ -118,25 +122,25 @@ pub fn event_name(json: &str) -> Option<String> {
 /// The error for text that is no packet.
 #[must_use]
 pub fn no_packet() -> Error {
-    Error::invalid("", "this is no Socket.IO packet")
+    Error::invalid("", Text::NoPacket)
 }
 
 /// The error for a namespace that is not served.
 #[must_use]
 pub fn no_namespace() -> Error {
-    Error::new(Code::NotFound, "Invalid namespace")
+    Error::new(Code::NotFound, Text::InvalidNamespace)
 }
 
 /// The error for an event in a namespace that was not entered.
 #[must_use]
 pub fn not_entered() -> Error {
-    Error::new(Code::Unauthorized, "Connect to the namespace first")
+    Error::new(Code::Unauthorized, Text::NotEntered)
 }
 
 /// The error for an event that comes with attachments.
 #[must_use]
 pub fn no_binary() -> Error {
-    Error::invalid("", "binary data is not accepted")
+    Error::invalid("", Text::NoBinary)
 }
 
 /// `2["event",data]`
@@ -159,13 +163,14 @@ pub fn connect_packet(namespace: &str, sid: &str) -> String {
 
 /// `4{"message":…,"data":…}`: the namespace is not entered; `data` is the error as an `error` event has it.
 #[must_use]
-pub fn connect_error_packet(namespace: &str, error: &Error) -> String {
+pub fn connect_error_packet(namespace: &str, error: &Error, language: Language) -> String {
     #[derive(Serialize)]
-    struct Refusal<'a, D> {
-        message: &'a str,
+    struct Refusal<D> {
+        message: Cow<'static, str>,
         data: D,
     }
-    let refusal = Refusal { message: error.message(), data: error.event(None) };
+    let message = error.text().say(language);
+    let refusal = Refusal { message, data: error.event(None, language) };
     let refusal = serde_json::to_string(&refusal).unwrap_or_else(|_| "{}".into());
     format!("4{}{refusal}", prefix(namespace))
 }

@@ -2,11 +2,10 @@
 
 use std::{borrow::Cow, error::Error as StdError, fmt};
 
-use garde::Report;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::clock::Timestamp;
+use crate::{clock::Timestamp, ids::RoomKind, language::Language, text::Text};
 
 /// What a handler answers.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -73,62 +72,96 @@ impl Serialize for Code {
     }
 }
 
-/// A refusal or a failure. `message` and `details` go to the caller, `cause` only to the log.
+/// A refusal or a failure. `text` and `details` go to the caller, in the caller's language, `cause` only to the log.
 #[derive(Debug)]
 pub struct Error {
     code: Code,
-    message: Cow<'static, str>,
-    details: Option<Value>,
+    text: Text,
+    details: Option<Details>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What the caller needs to know besides the text.
+#[derive(Clone, Debug)]
+pub enum Details {
+    /// The fields that are wrong, each with what is wrong with it.
+    Fields(Vec<(String, Text)>),
+    /// When to come back, in milliseconds.
+    RetryAfter(u64),
+    /// What to do about it.
+    Advice(Text),
+}
+
+impl Details {
+    /// The details as they are sent.
+    #[must_use]
+    pub fn say(&self, language: Language) -> Value {
+        match self {
+            Self::Fields(fields) => fields
+                .iter()
+                .map(|(field, text)| json!({"field": field, "message": text.say(language)}))
+                .collect(),
+            Self::RetryAfter(milliseconds) => json!({ "retryAfterMs": milliseconds }),
+            Self::Advice(text) => text.say(language).into(),
+        }
+    }
 }
 
 impl Error {
     /// An error with a text for the caller.
     #[must_use]
-    pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), details: None, cause: None }
+    pub fn new(code: Code, text: Text) -> Self {
+        Self { code, text, details: None, cause: None }
     }
 
     /// A payload that is not what was asked for: one field and what is wrong with it.
     #[must_use]
-    pub fn invalid(field: &str, message: impl fmt::Display) -> Self {
-        Self::invalid_fields(vec![json!({"field": field, "message": message.to_string()})])
+    pub fn invalid(field: &str, text: Text) -> Self {
+        Self::invalid_fields(vec![(field.to_owned(), text)])
     }
 
-    fn invalid_fields(fields: Vec<Value>) -> Self {
-        Self::new(Code::InvalidRequest, "Invalid data").with_details(Value::Array(fields))
-    }
-
-    /// The room, message or other thing does not exist for this caller.
+    /// A payload of whose fields several are wrong.
     #[must_use]
-    pub fn not_found(what: &str) -> Self {
-        Self::new(Code::NotFound, format!("{what} not found"))
+    pub fn invalid_fields(fields: Vec<(String, Text)>) -> Self {
+        Self::new(Code::InvalidRequest, Text::InvalidData).with_details(Details::Fields(fields))
+    }
+
+    /// The message or other thing does not exist for this caller.
+    #[must_use]
+    pub fn not_found(text: Text) -> Self {
+        Self::new(Code::NotFound, text)
+    }
+
+    /// The room does not exist for this caller.
+    #[must_use]
+    pub fn no_room(room: RoomKind) -> Self {
+        Self::not_found(Text::RoomNotFound { room })
     }
 
     /// Known, and not allowed.
     #[must_use]
-    pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Code::Forbidden, message)
+    pub fn forbidden(text: Text) -> Self {
+        Self::new(Code::Forbidden, text)
     }
 
     /// Come back later.
     #[must_use]
     pub fn rate_limited(retry_after_ms: u64) -> Self {
-        Self::new(Code::RateLimited, "Too many requests")
-            .with_details(json!({ "retryAfterMs": retry_after_ms }))
+        Self::new(Code::RateLimited, Text::TooManyRequests)
+            .with_details(Details::RetryAfter(retry_after_ms))
     }
 
     /// A failure on our side. The caller learns nothing but that.
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        let mut error = Self::new(Code::Internal, "Internal error");
+        let mut error = Self::new(Code::Internal, Text::InternalError);
         error.cause = Some(cause.into());
         error
     }
 
     /// Adds what the caller needs to know besides the text.
     #[must_use]
-    pub fn with_details(mut self, details: Value) -> Self {
+    pub fn with_details(mut self, details: Details) -> Self {
         self.details = Some(details);
         self
     }
@@ -138,7 +171,7 @@ impl Error {
     pub fn without_cause(&self) -> Self {
         Self {
             code: self.code,
-            message: self.message.clone(),
+            text: self.text.clone(),
             details: self.details.clone(),
             cause: None,
         }
@@ -152,13 +185,13 @@ impl Error {
 
     /// The text for the caller.
     #[must_use]
-    pub fn message(&self) -> &str {
-        &self.message
+    pub fn text(&self) -> &Text {
+        &self.text
     }
 
     /// What the caller needs to know besides the text.
     #[must_use]
-    pub fn details(&self) -> Option<&Value> {
+    pub fn details(&self) -> Option<&Details> {
         self.details.as_ref()
     }
 
@@ -180,29 +213,29 @@ impl Error {
         match &self.cause {
             Some(_) => self.log(what),
             None => {
-                tracing::error!(event = what, code = self.code.as_str(), "{}", self.message);
+                tracing::error!(event = what, code = self.code.as_str(), "{self}");
             }
         }
     }
 
     /// The answer to a request that asked for an ack.
     #[must_use]
-    pub fn ack(&self) -> Refusal<'_> {
+    pub fn ack(&self, language: Language) -> Refusal {
         Refusal {
             success: false,
-            error: &self.message,
+            error: self.text.say(language),
             error_code: self.code,
-            details: self.details.as_ref(),
+            details: self.details.as_ref().map(|details| details.say(language)),
         }
     }
 
     /// The `error` event for a request that did not ask for an ack.
     #[must_use]
-    pub fn event<'a>(&'a self, event: Option<&'a str>) -> ErrorEvent<'a> {
+    pub fn event<'a>(&self, event: Option<&'a str>, language: Language) -> ErrorEvent<'a> {
         ErrorEvent {
             error_code: self.code,
-            message: &self.message,
-            details: self.details.as_ref(),
+            message: self.text.say(language),
+            details: self.details.as_ref().map(|details| details.say(language)),
             event,
             timestamp: Timestamp::now(),
         }
@@ -212,12 +245,12 @@ impl Error {
 /// A failed ack: `{success: false, error, errorCode, details?}`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Refusal<'a> {
+pub struct Refusal {
     success: bool,
-    error: &'a str,
+    error: Cow<'static, str>,
     error_code: Code,
     #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<&'a Value>,
+    details: Option<Value>,
 }
 
 /// The `error` event: `{errorCode, message, details?, event?, timestamp}`.
@@ -225,22 +258,12 @@ pub struct Refusal<'a> {
 #[serde(rename_all = "camelCase")]
 pub struct ErrorEvent<'a> {
     error_code: Code,
-    message: &'a str,
+    message: Cow<'static, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<&'a Value>,
+    details: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'a str>,
     timestamp: Timestamp,
-}
-
-impl From<Report> for Error {
-    fn from(report: Report) -> Self {
-        let fields = report
-            .iter()
-            .map(|(path, error)| json!({"field": camel_case(&path.to_string()), "message": error.to_string()}))
-            .collect();
-        Self::invalid_fields(fields)
-    }
 }
 
 impl From<serde_json::Error> for Error {
@@ -251,24 +274,13 @@ impl From<serde_json::Error> for Error {
 }
 
 impl fmt::Display for Error {
+    /// In English, for the log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.text.say(Language::En))
     }
 }
 
 impl StdError for Error {}
-
-/// A field's name on the wire.
-fn camel_case(path: &str) -> String {
-    let mut words = path.split('_');
-    let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |mut name, word| {
-        let mut letters = word.chars();
-        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
-        name.extend(letters);
-        name
-    })
-}
 
 /// An error with the causes below it, on one line.
 struct Chain<'a>(&'a (dyn StdError + Send + Sync));

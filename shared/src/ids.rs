@@ -8,6 +8,8 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use crate::text::Text;
+
 /// Largest integer that every JSON implementation keeps exactly: 2⁵³ − 1.
 const MAX_INTEGER: i64 = (1 << 53) - 1;
 const MAX_CHARS: usize = 128;
@@ -31,15 +33,15 @@ impl Id {
     ///
     /// # Errors
     /// Says what an id may be when this text is none.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
+    pub fn parse(text: &str) -> Result<Self, Text> {
         if text.is_empty() {
-            return Err("must not be empty");
+            return Err(Text::Empty);
         }
         if text.len() > MAX_BYTES || text.chars().count() > MAX_CHARS {
-            return Err("must be at most 128 characters and 256 bytes");
+            return Err(Text::IdTooLong);
         }
         if text.chars().any(char::is_control) {
-            return Err("must not contain control characters");
+            return Err(Text::IdControlCharacters);
         }
         Ok(Self { text: text.into(), integer: false })
     }
@@ -56,11 +58,11 @@ impl Id {
         self.integer
     }
 
-    fn from_integer(value: i64) -> Result<Self, &'static str> {
+    fn from_integer(value: i64) -> Result<Self, Text> {
         if (-MAX_INTEGER..=MAX_INTEGER).contains(&value) {
             Ok(Self { text: value.to_string().into(), integer: true })
         } else {
-            Err("must be an integer within ±(2^53 − 1)")
+            Err(Text::IdTooLarge)
         }
     }
 }
@@ -116,15 +118,15 @@ impl de::Visitor<'_> for IdVisitor {
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Id, E> {
-        Id::parse(text).map_err(E::custom)
+        Id::parse(text).map_err(|problem| E::custom(problem.code()))
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Id, E> {
-        Id::from_integer(value).map_err(E::custom)
+        Id::from_integer(value).map_err(|problem| E::custom(problem.code()))
     }
 
     fn visit_u64<E: de::Error>(self, value: u64) -> Result<Id, E> {
-        Id::from_integer(i64::try_from(value).unwrap_or(i64::MAX)).map_err(E::custom)
+        self.visit_i64(i64::try_from(value).unwrap_or(i64::MAX))
     }
 }
 
@@ -154,6 +156,12 @@ impl RoomKind {
             Self::User => "user",
             Self::Global => "global",
         }
+    }
+
+    /// The kind of rooms with this prefix.
+    pub(crate) fn from_prefix(prefix: &str) -> Option<Self> {
+        let all = [Self::Group, Self::Channel, Self::Thread, Self::User, Self::Global];
+        all.into_iter().find(|kind| kind.as_str() == prefix)
     }
 }
 
@@ -205,15 +213,9 @@ impl Room {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         let (kind, id) = name.split_once(':')?;
-        let kind = match kind {
-            "group" => RoomKind::Group,
-            "channel" => RoomKind::Channel,
-            "thread" => RoomKind::Thread,
-            "user" => RoomKind::User,
-            "global" if id == "all" => RoomKind::Global,
-            _ => return None,
-        };
-        Id::parse(id).ok().map(|id| Self { kind, id: id.text })
+        let kind = RoomKind::from_prefix(kind)?;
+        let is_one = kind != RoomKind::Global || id == "all";
+        Id::parse(id).ok().filter(|_| is_one).map(|id| Self { kind, id: id.text })
     }
 
     /// What the room is for.

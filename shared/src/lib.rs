@@ -11,7 +11,9 @@ pub mod config;
 pub mod context;
 pub mod engineio;
 pub mod error;
+pub mod fields;
 pub mod ids;
+pub mod language;
 pub mod later;
 pub mod limits;
 pub mod log;
@@ -20,4 +22,7 @@ pub mod push;
 pub mod signal;
 pub mod store;
 pub mod telemetry;
+pub mod text;
 pub mod user;
+
+rust_i18n::i18n!("locales");

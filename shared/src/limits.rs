@@ -9,7 +9,10 @@ use governor::{
 };
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    text::Text,
+};
 
 /// A connection that sends this many times its allowance is closed.
 pub const FLOOD_FACTOR: u32 = 10;
@@ -25,7 +28,7 @@ pub const LINKS: usize = 20;
 /// Longest attachment or link, in characters.
 pub const ADDRESS_CHARS: usize = 2048;
 /// Most edits of one message.
-pub const EDITS: u32 = 50;
+pub const EDITS: usize = 50;
 /// Longest title of a thread, and name of a room, in characters.
 pub const TITLE_CHARS: usize = 200;
 const EMOJI_BYTES: usize = 32;
@@ -112,10 +115,10 @@ impl Verdict {
 /// Says which of the two.
 pub fn text(text: &str, limits: &Limits) -> garde::Result {
     if text.trim().is_empty() {
-        return Err(garde::Error::new("must not be empty"));
+        return Err(garde::Error::new(Text::Empty.code()));
     }
     if text.chars().count() > limits.text_chars {
-        return Err(garde::Error::new(format!("must be at most {} characters", limits.text_chars)));
+        return Err(garde::Error::new(Text::TooManyCharacters { max: limits.text_chars }.code()));
     }
     Ok(())
 }
@@ -130,7 +133,7 @@ pub fn emoji(emoji: &str, _: &Limits) -> garde::Result {
         || emoji.len() > EMOJI_BYTES
         || emoji.chars().any(|c| c.is_control() || c.is_whitespace())
     {
-        return Err(garde::Error::new("must be one emoji of at most 32 bytes"));
+        return Err(garde::Error::new(Text::NoEmoji.code()));
     }
     Ok(())
 }

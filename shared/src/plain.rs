@@ -4,7 +4,10 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::value::RawValue;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    text::Text,
+};
 
 /// Sent now and then, so that nobody between takes an idle connection for dead. It wants no answer.
 pub const PING: &str = r#"{"event":"ping"}"#;
@@ -27,14 +30,14 @@ impl<'a> Request<'a> {
     /// # Errors
     /// `INVALID_REQUEST` when it is no JSON object, or its `id` neither string nor number.
     pub fn parse(text: &'a str) -> Result<Self> {
-        let mut fields: BTreeMap<Cow<'a, str>, &'a RawValue> = serde_json::from_str(text)
-            .map_err(|_| Error::invalid("", "the frame is no JSON object"))?;
+        let mut fields: BTreeMap<Cow<'a, str>, &'a RawValue> =
+            serde_json::from_str(text).map_err(|_| Error::invalid("", Text::FrameNotAnObject))?;
         let action = fields.remove("action");
         let id = fields.remove("id").filter(|id| id.get() != "null");
         if id.is_some_and(|id| {
             !id.get().starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit())
         }) {
-            return Err(Error::invalid("id", "must be a string or a number"));
+            return Err(Error::invalid("id", Text::FrameIdWrong));
         }
         let data = match fields.remove("data") {
             Some(data) => Data::Nested(data),
@@ -74,5 +77,5 @@ pub fn ack_frame(id: &RawValue, data: &RawValue) -> String {
 /// The error for a frame that names no event.
 #[must_use]
 pub fn nameless() -> Error {
-    Error::invalid("action", "must name an event")
+    Error::invalid("action", Text::ActionMissing)
 }

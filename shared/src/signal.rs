@@ -5,7 +5,10 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    language::Language,
+};
 
 /// A server event: the type is its payload.
 pub trait Signal: Serialize {
@@ -40,8 +43,8 @@ impl Frame {
     ///
     /// # Errors
     /// `INTERNAL` when it cannot be JSON.
-    pub fn error(event: Option<&str>, error: &Error) -> Result<Self> {
-        Ok(Self::new("error", serde_json::value::to_raw_value(&error.event(event))?))
+    pub fn error(event: Option<&str>, error: &Error, language: Language) -> Result<Self> {
+        Ok(Self::new("error", serde_json::value::to_raw_value(&error.event(event, language))?))
     }
 
     /// A frame from a name and JSON that is encoded already.

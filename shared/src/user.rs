@@ -8,6 +8,8 @@ use crate::{
     clock::Timestamp,
     error::{Code, Error, Result},
     ids::{Id, Room},
+    language::Language,
+    text::Text,
 };
 
 /// An identity. Roles come only from a verified token.
@@ -105,6 +107,8 @@ pub struct Caller {
     pub user: Option<Arc<User>>,
     /// When the token stops being good; none without a token.
     pub expires: Option<Timestamp>,
+    /// The language that the client reads.
+    pub language: Language,
     /// Whether the client waits for an ack.
     pub wants_ack: bool,
 }
@@ -115,9 +119,7 @@ impl Caller {
     /// # Errors
     /// `UNAUTHORIZED` when the connection has none yet.
     pub fn user(&self) -> Result<&Arc<User>> {
-        self.user
-            .as_ref()
-            .ok_or_else(|| Error::new(Code::Unauthorized, "No identity on this connection yet"))
+        self.user.as_ref().ok_or_else(|| Error::new(Code::Unauthorized, Text::NoIdentity))
     }
 
     /// Refuses a sender named in a payload that is not the caller.
@@ -127,7 +129,7 @@ impl Caller {
     pub fn must_be(&self, claimed: &Id) -> Result<()> {
         match &self.user {
             Some(user) if user.id == *claimed => Ok(()),
-            _ => Err(Error::forbidden("The sender is not the one who is connected")),
+            _ => Err(Error::forbidden(Text::NotTheSender)),
         }
     }
 }

@@ -17,6 +17,7 @@ use shared::{
     push::Push,
     signal::Frame,
     store::{Store, entries::Entry},
+    text::Text,
 };
 use tertulia::dynamodb::{Engine, Location};
 
@@ -294,7 +295,7 @@ async fn an_entry_that_cannot_be_encoded_fails_alone() {
     let site = Site::new(&engine, |_, _| Fault::Delay);
     let appends = (0..10).map(|number| {
         site.log.append(&channel, move |slot| match number {
-            5 => Err(Error::invalid("text", "cannot be written")),
+            5 => Err(Error::invalid("text", Text::FieldWrong)),
             _ => Ok(record(slot, "fine")),
         })
     });

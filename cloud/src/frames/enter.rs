@@ -10,10 +10,12 @@ use shared::{
     engineio::{connect_error_packet, connect_packet, message},
     error::{Code, Error, Result},
     ids::Room,
+    language::Language,
     store::connections::{Connection, Kind},
+    text::Text,
 };
 
-use super::count;
+use super::{count, language};
 use crate::{
     Cloud,
     address::{Address, connection_id},
@@ -28,26 +30,32 @@ pub(super) async fn answer(
     auth: &str,
     rows: Result<Vec<Connection>>,
 ) -> Option<String> {
+    let auth: Value = serde_json::from_str(auth).unwrap_or_default();
+    let asked = auth.get("lang").and_then(Value::as_str);
+    let language = asked.map_or_else(
+        || language(rows.as_deref().unwrap_or_default()),
+        |asked| Language::preferred(Some(asked)),
+    );
     let entered = async {
         let rows = rows.map_err(|error| error.without_cause())?;
         match rows.iter().find(|row| row.kind == Kind::Socket) {
-            Some(socket) => enter(cloud, socket, namespace, auth).await,
+            Some(socket) => enter(cloud, socket, namespace, auth, language).await,
             None => Err(Error::internal("a namespace without a socket")),
         }
     };
     let error = entered.await.err()?;
     error.log("connect");
-    Some(message(&connect_error_packet(namespace, &error)))
+    Some(message(&connect_error_packet(namespace, &error, language)))
 }
 
 async fn enter(
     cloud: &Cloud,
     socket: &Connection,
     namespace: &'static str,
-    auth: &str,
+    auth: Value,
+    language: Language,
 ) -> Result<()> {
     count(cloud, socket).await?;
-    let auth: Value = serde_json::from_str(auth).unwrap_or_default();
     let Admitted { user, expires, session } = identify(cloud, socket, auth).await?;
     let id = connection_id(&socket.socket, namespace);
     let row = Connection {
@@ -58,6 +66,7 @@ async fn enter(
         expires,
         refusal: None,
         by_header: false,
+        language,
         connected_at: Timestamp::now(),
     };
     if !cloud.cx.store.open_connection(&row).await? {
@@ -82,7 +91,7 @@ async fn identify(cloud: &Cloud, socket: &Connection, auth: Value) -> Result<Adm
         return Err(Error::new(Code::Unauthorized, refusal.clone()));
     }
     if socket.expires.is_some_and(|expires| expires <= Timestamp::now()) {
-        return Err(Error::new(Code::Unauthorized, "Token expirado"));
+        return Err(Error::new(Code::Unauthorized, Text::TokenExpired));
     }
     let user = socket.user.clone().map(Arc::new);
     Ok(Admitted { user, expires: socket.expires, session: None })

@@ -7,7 +7,7 @@ use shared::{
     store::connections::Connection,
 };
 
-use super::{call, tell};
+use super::{call, language, tell};
 use crate::{Cloud, invocation::Invocation};
 
 pub(super) async fn answer(
@@ -15,13 +15,14 @@ pub(super) async fn answer(
     invocation: &Invocation,
     rows: Result<Vec<Connection>>,
 ) -> Option<String> {
+    let language = language(rows.as_deref().unwrap_or_default());
     let text = match invocation.text() {
         Ok(text) => text,
-        Err(error) => return tell(None, None, &error),
+        Err(error) => return tell(None, None, &error, language),
     };
     let request = match Request::parse(text) {
         Ok(request) => request,
-        Err(error) => return tell(None, None, &error),
+        Err(error) => return tell(None, None, &error, language),
     };
     let name = request.name();
     let handled = async {
@@ -34,7 +35,7 @@ pub(super) async fn answer(
     match (handled.await, request.id()) {
         (Ok(ack), Some(id)) => Some(ack_frame(id, &ack)),
         (Ok(_), None) => None,
-        (Err(error), Some(id)) => Some(ack_frame(id, &encode_failure(&error))),
-        (Err(error), None) => tell(None, name.as_deref(), &error),
+        (Err(error), Some(id)) => Some(ack_frame(id, &encode_failure(&error, language))),
+        (Err(error), None) => tell(None, name.as_deref(), &error, language),
     }
 }

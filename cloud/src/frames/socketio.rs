@@ -10,7 +10,7 @@ use shared::{
     store::connections::{Connection, Kind},
 };
 
-use super::{call, enter, tell};
+use super::{call, enter, language, tell};
 use crate::{
     Cloud,
     address::{Address, connection_id},
@@ -47,7 +47,9 @@ async fn answer_packet(
 ) -> Option<String> {
     let served = NAMESPACES.into_iter().find(|served| *served == packet.namespace);
     let Some(namespace) = served else {
-        return Some(message(&connect_error_packet(packet.namespace, &engineio::no_namespace())));
+        let language = language(rows.as_deref().unwrap_or_default());
+        let error = engineio::no_namespace();
+        return Some(message(&connect_error_packet(packet.namespace, &error, language)));
     };
     match packet.kind {
         PacketKind::Connect => enter::answer(cloud, namespace, packet.json, rows).await,
@@ -76,16 +78,19 @@ async fn event(
     rows: Result<Vec<Connection>>,
 ) -> Option<String> {
     let id = connection_id(socket, namespace);
+    let before = language(rows.as_deref().unwrap_or_default());
     let row = match rows {
         Ok(rows) => match entered(cloud, rows, id.as_str()).await {
             Ok(Some(row)) => Ok(row),
             Ok(None) => {
-                return Some(message(&connect_error_packet(namespace, &engineio::not_entered())));
+                let error = engineio::not_entered();
+                return Some(message(&connect_error_packet(namespace, &error, before)));
             }
             Err(error) => Err(error),
         },
         Err(error) => Err(error.without_cause()),
     };
+    let language = row.as_ref().map_or(before, |row| row.language);
     let handled = async {
         if packet.kind == PacketKind::BinaryEvent {
             return Err(engineio::no_binary());
@@ -98,9 +103,11 @@ async fn event(
         (Ok(ack), Some(id)) => Some(message(&ack_packet(namespace, id, &ack))),
         (Ok(_), None) => None,
         (Err(error), Some(id)) => {
-            Some(message(&ack_packet(namespace, id, &encode_failure(&error))))
+            Some(message(&ack_packet(namespace, id, &encode_failure(&error, language))))
         }
-        (Err(error), None) => tell(Some(namespace), event_name(packet.json).as_deref(), &error),
+        (Err(error), None) => {
+            tell(Some(namespace), event_name(packet.json).as_deref(), &error, language)
+        }
     }
 }
 
@@ -116,7 +123,7 @@ async fn entered(cloud: &Cloud, rows: Vec<Connection>, id: &str) -> Result<Optio
 /// Answers what belongs to no event, where the client can hear it.
 fn refuse(rows: &[Connection], namespace: &'static str, error: &Error) -> Option<String> {
     match rows.iter().find(|row| row.kind == Kind::Namespace) {
-        Some(row) => tell(Some(Address::of(&row.id).namespace()?), None, error),
-        None => Some(message(&connect_error_packet(namespace, error))),
+        Some(row) => tell(Some(Address::of(&row.id).namespace()?), None, error, row.language),
+        None => Some(message(&connect_error_packet(namespace, error, language(rows)))),
     }
 }

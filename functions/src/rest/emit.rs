@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use shared::{
     error::Error,
     ids::{Room, RoomKind},
+    text::Text,
 };
 use utoipa::ToSchema;
 
@@ -65,7 +66,8 @@ pub(crate) async fn broadcast(
     Body(mut emit): Body<Emit>,
 ) -> Answer<Accepted> {
     let parse = |name: &String| {
-        Room::parse(name).ok_or_else(|| Error::invalid("rooms", format!("`{name}` is no room")))
+        let wrong = || Text::NoRoomName { name: name.clone() };
+        Room::parse(name).ok_or_else(|| Error::invalid("rooms", wrong()))
     };
     let rooms = emit.rooms.take();
     let rooms = rooms.map(|rooms| rooms.iter().map(parse).collect::<Result<Vec<_>, _>>());

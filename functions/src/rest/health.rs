@@ -7,7 +7,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
-use shared::error::{Code, Error};
+use shared::{
+    error::{Code, Error},
+    text::Text,
+};
 
 use super::{Problem, Rest};
 
@@ -25,8 +28,8 @@ pub(crate) async fn live() -> Json<Value> {
 pub(crate) async fn ready(State(rest): State<Rest>) -> Response {
     if let Err(error) = rest.cx.store.check().await {
         error.log("ready");
-        let error = Error::new(Code::Internal, "The store cannot be used");
-        return Problem(error).with_status(StatusCode::SERVICE_UNAVAILABLE);
+        let error = Error::new(Code::Internal, Text::StoreUnusable);
+        return (StatusCode::SERVICE_UNAVAILABLE, Problem(error)).into_response();
     }
     Json(json!({ "status": "ready" })).into_response()
 }

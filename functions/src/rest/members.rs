@@ -1,11 +1,16 @@
 //! Who is in a channel or group, and what a group has watched.
 
-use axum::{Extension, Json, body::Bytes, extract::State, http::StatusCode};
+use axum::{
+    Extension, Json,
+    body::Bytes,
+    extract::{State, rejection::BytesRejection},
+    http::StatusCode,
+};
 use garde::Validate;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::{
-    api::decode,
+    api::{decode, too_large},
     context::Context,
     error::{Error, Result},
     ids::{Id, Room, RoomKind},
@@ -15,6 +20,7 @@ use shared::{
         memberships::{Membership, Role},
         users::{Presence, Status},
     },
+    text::Text,
     user::User,
 };
 use utoipa::ToSchema;
@@ -85,10 +91,11 @@ pub(crate) async fn put(
     Extension(kind): Extension<RoomKind>,
     by: Signed,
     Ids([id, user]): Ids<2>,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Answer<Json<Value>> {
     let (cx, room) = (&rest.cx, Room::new(kind, &id));
-    let text = std::str::from_utf8(&body).map_err(|_| Error::invalid("", "must be UTF-8"))?;
+    let body = body.map_err(|_| too_large(cx.config.limits.frame_bytes))?;
+    let text = std::str::from_utf8(&body).map_err(|_| Error::invalid("", Text::NotUtf8))?;
     let put: Put = if text.trim().is_empty() { Put::default() } else { decode(text)? };
     let found = require_manager(cx, &by.0, &room).await?;
     let before = cx.store.membership(&user, &room).await?;
@@ -118,7 +125,9 @@ pub(crate) async fn remove(
     } else {
         require_manager(cx, &by.0, &room).await?;
     }
-    let left = members::leave(cx, &user, &room).await?.ok_or_else(|| Error::not_found("member"))?;
+    let left = members::leave(cx, &user, &room)
+        .await?
+        .ok_or_else(|| Error::not_found(Text::MemberNotFound))?;
     let id = cx.store.room(&room).await?.map_or(id, |found| found.id);
     announce(cx, &room, &id, &left, false).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -7,6 +7,7 @@ use shared::{
     error::{Code, Error},
     ids::Room,
     store::messages::Conversation,
+    text::Text,
 };
 use utoipa::IntoParams;
 
@@ -33,7 +34,7 @@ pub(crate) async fn lobby(
     Params(page): Params<Before>,
 ) -> Answer<Json<Value>> {
     if by.is_none() && !rest.cx.auth.modes().anonymous {
-        return Err(Error::new(Code::Unauthorized, "Token no proporcionado").into());
+        return Err(Error::new(Code::Unauthorized, Text::TokenMissing).into());
     }
     kept(&rest, Conversation::Lobby, page).await
 }

@@ -7,29 +7,25 @@ mod messages;
 mod notifications;
 mod origins;
 mod people;
+mod problem;
 mod request;
 mod rooms;
 
 use std::sync::Arc;
 
-use axum::{
-    Extension, Router,
-    extract::DefaultBodyLimit,
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-};
-use serde_json::json;
+use axum::{Extension, Router, extract::DefaultBodyLimit, http::StatusCode, middleware};
 use shared::{
     api::Api,
     context::Context,
     error::{Code, Error},
     ids::RoomKind,
+    text::Text,
 };
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
-pub use self::origins::Origins;
+pub use self::{origins::Origins, problem::Problem};
 
 /// What a REST handler answers.
 type Answer<T> = Result<T, Problem>;
@@ -78,12 +74,13 @@ pub fn router(cx: Context, api: Arc<Api>) -> Router {
     without_operation_ids(&mut document);
     router
         .with_state(Rest { cx, api })
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
-        .fallback(async || Problem(Error::not_found("page")))
+        .fallback(async || Problem(Error::not_found(Text::PageNotFound)))
         .method_not_allowed_fallback(async || {
-            let error = Error::new(Code::InvalidRequest, "This method is not allowed here");
-            Problem(error).with_status(StatusCode::METHOD_NOT_ALLOWED)
+            let error = Error::new(Code::InvalidRequest, Text::MethodNotAllowed);
+            (StatusCode::METHOD_NOT_ALLOWED, Problem(error))
         })
+        .layer(middleware::from_fn(problem::speak))
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .layer(DefaultBodyLimit::max(limit))
 }
 
@@ -105,55 +102,5 @@ fn without_operation_ids(document: &mut utoipa::openapi::OpenApi) {
         for operation in operations.into_iter().flatten() {
             operation.operation_id = None;
         }
-    }
-}
-
-/// An error as `application/problem+json` (RFC 9457).
-#[derive(Debug)]
-pub struct Problem(pub Error);
-
-impl From<Error> for Problem {
-    fn from(error: Error) -> Self {
-        Self(error)
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.code().status());
-        self.with_status(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
-    }
-}
-
-impl Problem {
-    /// The answer, where HTTP has a better status for it than for its code in general.
-    #[must_use]
-    pub fn with_status(self, status: StatusCode) -> Response {
-        let error = self.0;
-        error.log("rest");
-        let code = error.code();
-        let mut body = json!({
-            "type": "about:blank",
-            "title": status.canonical_reason(),
-            "status": status.as_u16(),
-            "detail": error.message(),
-            "errorCode": code,
-        });
-        if let Some(details) = error.details() {
-            body["details"] = details.clone();
-        }
-        let mut response = (status, body.to_string()).into_response();
-        let headers = response.headers_mut();
-        headers.insert(
-            header::CONTENT_TYPE,
-            header::HeaderValue::from_static("application/problem+json"),
-        );
-        if code == Code::Unauthorized {
-            headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
-        }
-        if let Some(wait) = error.details().and_then(|details| details["retryAfterMs"].as_u64()) {
-            headers.insert(header::RETRY_AFTER, wait.div_ceil(1000).into());
-        }
-        response
     }
 }

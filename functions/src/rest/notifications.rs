@@ -3,13 +3,13 @@
 use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::api::Event;
+use shared::{api::Event, text::Text};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::{
     Answer, Rest,
-    request::{Body, Notifier, Params, Signed, page_size},
+    request::{Body, Notifier, Params, Reads, Signed, page_size},
 };
 use crate::{
     confirm_notification::ConfirmNotification,
@@ -22,10 +22,11 @@ use crate::{
 pub(crate) async fn send(
     State(rest): State<Rest>,
     _: Notifier,
+    Reads(language): Reads,
     Body(notice): Body<Notice>,
 ) -> Answer<(StatusCode, Json<Value>)> {
     let (id, delivered) = notify::notify(&rest.cx, Uuid::now_v7(), notice).await?;
-    let message = "Notification sent successfully";
+    let message = Text::NotificationSent.say(language);
     let sent = json!({ "message": message, "id": id, "delivered": delivered });
     Ok((StatusCode::CREATED, Json(sent)))
 }
@@ -36,9 +37,10 @@ pub(crate) async fn send(
 pub(crate) async fn send_under_api(
     state: State<Rest>,
     by: Notifier,
+    reads: Reads,
     body: Body<Notice>,
 ) -> Answer<(StatusCode, Json<Value>)> {
-    send(state, by, body).await
+    send(state, by, reads, body).await
 }
 
 /// Say that one has seen a notification.
@@ -47,9 +49,10 @@ pub(crate) async fn send_under_api(
 pub(crate) async fn confirm(
     State(rest): State<Rest>,
     by: Signed,
+    Reads(language): Reads,
     Body(confirm): Body<ConfirmNotification>,
 ) -> Answer<Json<Value>> {
-    confirm.handle(&rest.cx, &by.caller()).await?;
+    confirm.handle(&rest.cx, &by.caller(language)).await?;
     Ok(Json(json!({ "success": true })))
 }
 

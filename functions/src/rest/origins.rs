@@ -7,12 +7,15 @@ use axum::{
     extract::{Request, State},
     http::{HeaderValue, Method, header},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::Response,
 };
-use shared::error::{Error, Result};
+use shared::{
+    error::{Error, Result},
+    text::Text,
+};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use super::Problem;
+use super::{Problem, problem::language};
 
 /// The origins that browsers may come from: those configured, and the host's own.
 #[derive(Clone)]
@@ -38,7 +41,7 @@ impl Origins {
     pub fn check(&self, origin: Option<&[u8]>) -> Result<()> {
         match origin {
             Some(origin) if !self.0.iter().any(|allowed| allowed.as_bytes() == origin) => {
-                Err(Error::forbidden("This origin is not allowed"))
+                Err(Error::forbidden(Text::OriginNotAllowed))
             }
             _ => Ok(()),
         }
@@ -70,6 +73,6 @@ impl Origins {
 async fn check(State(origins): State<Origins>, request: Request, next: Next) -> Response {
     match origins.check(request.headers().get(header::ORIGIN).map(HeaderValue::as_bytes)) {
         Ok(()) => next.run(request).await,
-        Err(error) => Problem(error).into_response(),
+        Err(error) => Problem(error).say(language(request.headers())),
     }
 }

@@ -10,6 +10,7 @@ use shared::{
     error::{Error, Result},
     ids::{Id, Room},
     store::users::{Presence, Status},
+    text::Text,
     user::User,
 };
 use utoipa::IntoParams;
@@ -54,7 +55,7 @@ pub(crate) async fn presence_of(
     Ids([user]): Ids<1>,
 ) -> Answer<Json<Value>> {
     let visible = visible(&rest.cx, &by.0, vec![user]).await?;
-    let user = visible.first().ok_or_else(|| Error::not_found("user"))?;
+    let user = visible.first().ok_or_else(|| Error::not_found(Text::UserNotFound))?;
     let presence = rest.cx.store.presence(user).await?;
     let id = presence.as_ref().map_or(user, |presence| &presence.user);
     Ok(Json(shown(id, presence.as_ref())))
@@ -80,7 +81,7 @@ pub(crate) async fn presence(
     let ids = asked.user_ids.split(',').map(str::trim).filter(|id| !id.is_empty());
     let users = ids.map(Id::parse).collect::<Result<Vec<_>, _>>().map_err(wrong)?;
     if users.len() > MANY {
-        return Err(wrong("at most 100 at once").into());
+        return Err(wrong(Text::TooManyUsers { max: MANY }).into());
     }
     let visible = visible(&rest.cx, &by.0, users).await?;
     let known = rest.cx.store.presences(&visible).await?;

@@ -1,6 +1,6 @@
 //! Who calls, and what with.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     body::Bytes,
@@ -14,12 +14,15 @@ use shared::{
     auth::Credentials,
     context::Context,
     error::{Code, Error},
+    fields,
     ids::Id,
+    language::Language,
     limits::Limits,
+    text::Text,
     user::{Caller, ConnectionId, User},
 };
 
-use super::{Problem, Rest};
+use super::{Problem, Rest, problem};
 
 /// The user who calls, by token or session.
 pub(crate) struct Signed(pub(crate) Arc<User>);
@@ -29,15 +32,16 @@ impl Signed {
         if self.0.has_role(roles) {
             return Ok(());
         }
-        Err(Error::forbidden(format!("Needs the role {}", roles.join(" or "))))
+        Err(Error::forbidden(Text::RoleNeeded { roles: roles.join(", ") }))
     }
 
     /// The user as events know a caller; there is no connection to answer on.
-    pub(crate) fn caller(&self) -> Caller {
+    pub(crate) fn caller(&self, language: Language) -> Caller {
         Caller {
             connection: ConnectionId::new("rest"),
             user: Some(Arc::clone(&self.0)),
             expires: None,
+            language,
             wants_ack: true,
         }
     }
@@ -89,7 +93,7 @@ impl FromRequestParts<Rest> for Signed {
     async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
         match find(parts, &rest.cx).await? {
             Some(user) => Ok(Self(user)),
-            None => Err(Error::new(Code::Unauthorized, "Token no proporcionado").into()),
+            None => Err(Error::new(Code::Unauthorized, Text::TokenMissing).into()),
         }
     }
 }
@@ -120,6 +124,17 @@ async fn find(parts: &Parts, cx: &Context) -> Result<Option<Arc<User>>, Error> {
     Ok(Some(user))
 }
 
+/// The language that the caller reads.
+pub(crate) struct Reads(pub(crate) Language);
+
+impl FromRequestParts<Rest> for Reads {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Rest) -> Result<Self, Infallible> {
+        Ok(Self(problem::language(&parts.headers)))
+    }
+}
+
 /// A JSON body, its errors named by field.
 pub(crate) struct Body<T>(pub(crate) T);
 
@@ -133,14 +148,14 @@ impl<T: DeserializeOwned + Validate<Context = Limits>> FromRequest<Rest> for Bod
             essence.eq_ignore_ascii_case("application/json") || essence.ends_with("+json")
         });
         if !json {
-            return Err(Error::invalid("", "the body must be application/json").into());
+            return Err(Error::invalid("", Text::BodyNotJson).into());
         }
         let limits = &rest.cx.config.limits;
         let bytes =
             Bytes::from_request(request, rest).await.map_err(|_| too_large(limits.frame_bytes))?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| Error::invalid("", "must be UTF-8"))?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| Error::invalid("", Text::NotUtf8))?;
         let value: T = decode(text)?;
-        value.validate_with(limits).map_err(Error::from)?;
+        fields::validate(&value, limits)?;
         Ok(Self(value))
     }
 }
@@ -154,7 +169,7 @@ impl<const N: usize> FromRequestParts<Rest> for Ids<N> {
     async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
         let texts =
             <Path<Vec<(String, String)>> as FromRequestParts<_>>::from_request_parts(parts, rest);
-        let Path(texts) = texts.await.map_err(|error| Error::invalid("", error))?;
+        let Path(texts) = texts.await.map_err(|_| Error::invalid("", Text::NotUtf8))?;
         let ids = texts
             .iter()
             .map(|(name, text)| Id::parse(text).map_err(|problem| Error::invalid(name, problem)))
@@ -164,7 +179,7 @@ impl<const N: usize> FromRequestParts<Rest> for Ids<N> {
     }
 }
 
-/// A query, its errors told as such.
+/// A query, its errors named by parameter.
 pub(crate) struct Params<T>(pub(crate) T);
 
 impl<T: DeserializeOwned> FromRequestParts<Rest> for Params<T> {
@@ -175,7 +190,8 @@ impl<T: DeserializeOwned> FromRequestParts<Rest> for Params<T> {
         query.map(|Query(params)| Self(params)).map_err(|error| {
             let error: &dyn std::error::Error = &error;
             let text = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-            Error::invalid("query", text).into()
+            let (path, problem) = text.split_once(": ").unwrap_or((".", &text));
+            fields::wrong(path, problem).into()
         })
     }
 }
@@ -185,6 +201,6 @@ pub(crate) fn page_size(limit: Option<usize>) -> Result<usize, Error> {
     match limit {
         None => Ok(50),
         Some(limit @ 1..=500) => Ok(limit),
-        Some(_) => Err(Error::invalid("limit", "must be within 1 to 500")),
+        Some(_) => Err(Error::invalid("limit", Text::PageSize)),
     }
 }

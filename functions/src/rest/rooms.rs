@@ -16,6 +16,7 @@ use shared::{
         memberships::{Membership, Role},
         rooms::{RoomChange, RoomItem, Visibility},
     },
+    text::Text,
     user::User,
 };
 use utoipa::{IntoParams, ToSchema};
@@ -81,7 +82,7 @@ fn shown(room: &RoomItem) -> Value {
 /// # Errors
 /// `NOT_FOUND` where the user may not know of the room, else `FORBIDDEN`.
 pub(crate) async fn require_manager(cx: &Context, user: &User, room: &Room) -> Result<RoomItem> {
-    let missing = || Error::not_found(room.kind().as_str());
+    let missing = || Error::no_room(room.kind());
     let found = cx.store.room(room).await?.ok_or_else(missing)?;
     let membership = cx.store.membership(&user.id, room).await?;
     if membership.as_ref().is_some_and(|membership| membership.role == Role::Owner) {
@@ -93,7 +94,7 @@ pub(crate) async fn require_manager(cx: &Context, user: &User, room: &Room) -> R
     if found.visibility == Visibility::Private && membership.is_none() {
         return Err(missing());
     }
-    Err(Error::forbidden("Only an owner may do this"))
+    Err(Error::forbidden(Text::OwnersOnly))
 }
 
 /// Public rooms and the caller's own, in the order of their ids.
@@ -150,8 +151,7 @@ pub(crate) async fn create(
         created_at: Timestamp::now(),
     };
     if !cx.store.create_room(kind, &item).await? {
-        let exists = format!("A {} of this id exists", kind.as_str());
-        return Err(Error::new(Code::Conflict, exists).into());
+        return Err(Error::new(Code::Conflict, Text::RoomExists { room: kind }).into());
     }
     let room = Room::new(kind, &item.id);
     seat(cx, &room, owner.id.clone(), Some(owner.username.clone()), Role::Owner).await?;
@@ -216,7 +216,7 @@ pub(crate) async fn details(
     Ids([id]): Ids<1>,
 ) -> Answer<Json<Value>> {
     let room = Room::new(kind, &id);
-    let missing = || Error::not_found(kind.as_str());
+    let missing = || Error::no_room(kind);
     let found = rest.cx.store.room(&room).await?.ok_or_else(missing)?;
     if found.visibility == Visibility::Private {
         rest.cx.membership(&by.0, &room).await?;
@@ -238,7 +238,7 @@ pub(crate) async fn change(
     require_manager(&rest.cx, &by.0, &room).await?;
     let change = RoomChange { name: change.name, visibility: change.visibility };
     let changed = rest.cx.store.change_room(&room, change).await?;
-    Ok(Json(shown(&changed.ok_or_else(|| Error::not_found(kind.as_str()))?)))
+    Ok(Json(shown(&changed.ok_or_else(|| Error::no_room(kind))?)))
 }
 
 /// Delete a room, its memberships and what it holds. Its owner may.

@@ -11,12 +11,13 @@ use jsonwebtoken::{
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-use super::{EXPIRED_TOKEN, INVALID_TOKEN, NAME_CHARS, unauthorized};
+use super::{NAME_CHARS, unauthorized};
 use crate::{
     clock::Timestamp,
     config::{AuthConfig, ConfigError},
     error::{Error, Result},
     ids::Id,
+    text::Text,
     user::User,
 };
 
@@ -82,12 +83,15 @@ impl Claims {
 
     pub(super) fn into_user(self) -> Result<(User, Timestamp)> {
         let expires = self.expires();
-        let id =
-            self.sub.or(self.id).or(self.user_id).ok_or_else(|| unauthorized(INVALID_TOKEN))?;
+        let id = self
+            .sub
+            .or(self.id)
+            .or(self.user_id)
+            .ok_or_else(|| unauthorized(Text::TokenInvalid))?;
         let username = self.username.filter(|name| !name.is_empty());
         let username = username.unwrap_or_else(|| id.to_string());
         if username.chars().count() > NAME_CHARS {
-            return Err(unauthorized(INVALID_TOKEN));
+            return Err(unauthorized(Text::TokenInvalid));
         }
         let (avatar, roles) = (self.avatar, self.roles);
         Ok((User { id, username, avatar, roles, verified: true }, expires))
@@ -137,21 +141,23 @@ impl Verifier {
     }
 
     pub(super) async fn verify(&self, token: &str) -> Result<Claims> {
-        let header = decode_header(token).map_err(|_| unauthorized(INVALID_TOKEN))?;
+        let header = decode_header(token).map_err(|_| unauthorized(Text::TokenInvalid))?;
         // RFC 7515: extensions that must be understood, and are not.
         if header.crit.is_some() {
-            return Err(unauthorized(INVALID_TOKEN));
+            return Err(unauthorized(Text::TokenInvalid));
         }
         let configured = self.keys.iter().find(|key| key.algorithm == header.alg);
         if let Some(key) = configured {
             return self.check(token, key);
         }
         let Some(jwks) = &self.jwks else {
-            return Err(unauthorized(INVALID_TOKEN));
+            return Err(unauthorized(Text::TokenInvalid));
         };
-        let jwk =
-            jwks.find(header.kid.as_deref()).await?.ok_or_else(|| unauthorized(INVALID_TOKEN))?;
-        let key = read_jwk(&jwk).ok_or_else(|| unauthorized(INVALID_TOKEN))?;
+        let jwk = jwks
+            .find(header.kid.as_deref())
+            .await?
+            .ok_or_else(|| unauthorized(Text::TokenInvalid))?;
+        let key = read_jwk(&jwk).ok_or_else(|| unauthorized(Text::TokenInvalid))?;
         self.check(token, &key)
     }
 
@@ -177,13 +183,13 @@ impl Verifier {
         match decode::<Claims>(token, &key.key, &validation) {
             // The library rounds to whole seconds.
             Ok(data) if data.claims.expires() <= Timestamp::now() => {
-                Err(unauthorized(EXPIRED_TOKEN))
+                Err(unauthorized(Text::TokenExpired))
             }
             Ok(data) => Ok(data.claims),
             Err(error) if matches!(error.kind(), ErrorKind::ExpiredSignature) => {
-                Err(unauthorized(EXPIRED_TOKEN))
+                Err(unauthorized(Text::TokenExpired))
             }
-            Err(_) => Err(unauthorized(INVALID_TOKEN)),
+            Err(_) => Err(unauthorized(Text::TokenInvalid)),
         }
     }
 }

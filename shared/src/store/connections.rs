@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{
     Attributes, EXPIRES, Store, expires_in, failed, is_condition, item, key, number, shard, text,
 };
-use crate::{clock::Timestamp, error::Result, user::User};
+use crate::{clock::Timestamp, error::Result, language::Language, text::Text, user::User};
 
 /// Partitions that connections are spread over.
 pub const PARTITIONS: u8 = 128;
@@ -51,9 +51,11 @@ pub struct Connection {
     /// When the token stops being good.
     pub expires: Option<Timestamp>,
     /// For a socket: why the token of its request is no good, where it is not.
-    pub refusal: Option<String>,
+    pub refusal: Option<Text>,
     /// For a socket: whether the token came in the header, and so comes before any other.
     pub by_header: bool,
+    /// The language that the client reads.
+    pub language: Language,
     /// When it began.
     pub connected_at: Timestamp,
 }
@@ -71,8 +73,11 @@ impl Connection {
             kind,
             user: item.text("user").map(serde_json::from_str).transpose()?,
             expires: item.time("endsAt"),
-            refusal: item.text("refusal").map(str::to_owned),
+            refusal: item
+                .text("refusal")
+                .map(|code| Text::from_code(code).unwrap_or(Text::TokenInvalid)),
             by_header: item.is_set("byHeader"),
+            language: Language::preferred(item.text("lang")),
             connected_at: item.time("connectedAt").unwrap_or_else(Timestamp::now),
         })
     }
@@ -111,10 +116,13 @@ impl Store {
             row.insert("endsAt".into(), number(until.millis()));
         }
         if let Some(refusal) = &connection.refusal {
-            row.insert("refusal".into(), text(refusal));
+            row.insert("refusal".into(), text(refusal.code()));
         }
         if connection.by_header {
             row.insert("byHeader".into(), number(1));
+        }
+        if connection.language != Language::default() {
+            row.insert("lang".into(), text(connection.language.as_str()));
         }
         self.put_new(row).await
     }

@@ -12,6 +12,7 @@ use super::{Attributes, Store, failed, key, prefix, text};
 use crate::{
     error::{Error, Result},
     ids::Id,
+    text::Text,
 };
 
 /// An entry as it was read.
@@ -146,7 +147,7 @@ impl Store {
     /// # Errors
     /// `NOT_FOUND` when there is none.
     pub async fn message(&self, channel: &Id, id: &str) -> Result<Entry> {
-        let missing = || Error::not_found("message");
+        let missing = || Error::not_found(Text::MessageNotFound);
         let seq = id.split_once('-').and_then(|(seq, _)| seq.parse().ok()).ok_or_else(missing)?;
         self.entry(channel, seq)
             .await?

@@ -17,6 +17,7 @@ use crate::{
     clock::Timestamp,
     error::{Code, Error, Result},
     ids::{Id, Room},
+    text::Text,
     user::User,
 };
 
@@ -208,7 +209,7 @@ impl Store {
                         .iter()
                         .any(|reason| reason.code() == Some("ConditionalCheckFailed")) =>
                 {
-                    Err(Error::new(Code::Conflict, "The last owner must name another owner first"))
+                    Err(Error::new(Code::Conflict, Text::LastOwner))
                 }
                 _ => Err(failed(error)),
             },

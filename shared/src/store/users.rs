@@ -11,6 +11,7 @@ use crate::{
     clock::Timestamp,
     error::{Code, Error, Result},
     ids::Id,
+    text::Text,
     user::User,
 };
 
@@ -238,7 +239,7 @@ impl Store {
                 .map(|item| Presence::read(&Attributes(item)))
                 .transpose(),
             Err(error) if is_condition(error.as_service_error()) => {
-                Err(Error::new(Code::Unauthorized, "This user id needs a token"))
+                Err(Error::new(Code::Unauthorized, Text::TokenNeeded))
             }
             Err(error) => Err(failed(error)),
         }
