@@ -91,6 +91,7 @@ macro_rules! every_host {
             emit "emit",
             groups "groups",
             history "history",
+            languages "languages",
             lobby "lobby",
             mentions "mentions",
             message_limits "message-limits",

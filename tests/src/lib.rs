@@ -48,4 +48,6 @@ mod start;
 #[cfg(test)]
 mod template;
 #[cfg(test)]
+mod texts;
+#[cfg(test)]
 mod tools;
