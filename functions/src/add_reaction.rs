@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     api::{Done, Event},
@@ -14,14 +15,14 @@ use shared::{
 };
 
 /// React to a message. Twice is no error and changes nothing.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[serde(transparent)]
 #[garde(context(Limits))]
 #[garde(transparent)]
 pub(crate) struct AddReaction(#[garde(dive)] Reaction);
 
 /// A message and an emoji.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
@@ -29,11 +30,12 @@ pub(crate) struct Reaction {
     pub(crate) channel_id: Id,
     message_id: Id,
     #[garde(custom(|emoji: &String, limits: &Limits| limits::emoji(emoji, limits)))]
+    #[schemars(schema_with = "limits::emoji_schema")]
     emoji: String,
 }
 
 /// Who reacted to what, or did so no longer.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Reacted {
     message_id: Id,
@@ -44,7 +46,8 @@ pub(crate) struct Reacted {
     seq: u64,
 }
 
-#[derive(Serialize)]
+/// Somebody reacted to a message.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct ReactionAdded(Reacted);
 
 impl Signal for ReactionAdded {

@@ -1,4 +1,5 @@
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::{
     api::{Done, Event},
@@ -12,13 +13,14 @@ use shared::{
 use utoipa::ToSchema;
 
 /// Say that one has seen a notification. Only then is it not sent again.
-#[derive(Deserialize, Validate, ToSchema)]
+#[derive(Deserialize, Validate, ToSchema, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
 pub(crate) struct ConfirmNotification {
     #[schema(value_type = String)]
     pub(crate) notification_id: Id,
+    /// If given, the caller.
     #[schema(value_type = Option<String>)]
     pub(crate) user_id: Option<Id>,
 }

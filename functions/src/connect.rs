@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use shared::{
     clock::Timestamp,
@@ -21,11 +22,14 @@ use crate::{disconnect, notify::NewNotification, presence};
 
 const WAITING_NOTIFICATIONS: usize = 100;
 
-#[derive(Serialize)]
+/// The connection stands: the first that it is told.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Connected<'a> {
     message: Cow<'static, str>,
+    /// Null for an anonymous connection that has no identity yet.
     user: Option<UserRef>,
+    /// Names the connection in `exceptConnections` of the emit calls.
     connection_id: &'a str,
 }
 
@@ -33,7 +37,8 @@ impl Signal for Connected<'_> {
     const NAME: &'static str = "connected";
 }
 
-#[derive(Serialize)]
+/// The session of the connection. Its id is a secret: give it as `auth.sessionID` to come back as the same user.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct SessionStarted<'a> {
     #[serde(rename = "sessionID")]
     session_id: &'a str,

@@ -1,5 +1,6 @@
 //! What a message says.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::ids::Id;
 
@@ -12,7 +13,7 @@ pub(crate) struct Lists {
 }
 
 /// A text with its lists.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Content {
     pub(crate) text: String,
     pub(crate) attachments: Vec<String>,

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     api::Event,
@@ -16,25 +17,26 @@ use shared::{
 };
 
 /// Hang a thread on a message. On a message that has one: that thread, and nobody is told.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
 pub(crate) struct CreateThread {
     channel_id: Id,
     message_id: Id,
-    #[garde(inner(length(chars, max = TITLE_CHARS)))]
+    #[garde(length(chars, max = TITLE_CHARS))]
     title: Option<String>,
 }
 
 /// The ack that names the thread.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OfThread {
     pub(crate) thread_id: Id,
 }
 
-#[derive(Serialize)]
+/// A thread hangs on a message.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ThreadCreated<'a> {
     thread_id: &'a Id,

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     api::Event,
@@ -23,7 +24,7 @@ use crate::{
 };
 
 /// Erase a message: its text, and that of its edits. Its author may, the room's owners and moderators, and administrators.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
@@ -32,7 +33,8 @@ pub(crate) struct DeleteMessage {
     message_id: Id,
 }
 
-#[derive(Serialize)]
+/// A message is gone.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MessageDeleted<'a> {
     message_id: &'a Id,

@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
 use shared::{
     clock::Timestamp,
     error::Result,
@@ -17,8 +17,9 @@ use shared::{
 use crate::{content::Content, mentions, send_message::Sent};
 
 /// A message as it is broadcast.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ChannelMessage")]
 struct Message<'a> {
     id: String,
     channel_id: &'a Id,
@@ -29,12 +30,14 @@ struct Message<'a> {
     thread_id: Option<&'a Id>,
     #[serde(skip_serializing_if = "Option::is_none")]
     parent_message_id: Option<&'a Id>,
-    reactions: BTreeMap<String, Value>,
+    /// The users by emoji: none yet.
+    reactions: BTreeMap<String, Vec<Id>>,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
 
-#[derive(Serialize)]
+/// A new message in a channel, or in one of its threads.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct NewMessage<'a> {
     message: Message<'a>,
     author: Author,
@@ -45,7 +48,8 @@ impl Signal for NewMessage<'_> {
     const NAME: &'static str = "new_message";
 }
 
-#[derive(Serialize)]
+/// A thread has a reply. For all of the channel; the reply itself goes to who is in the thread.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ThreadUpdated<'a> {
     thread_id: &'a Id,

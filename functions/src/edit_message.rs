@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     api::Event,
@@ -23,7 +24,7 @@ use crate::{
 };
 
 /// Change the text of one's own message. A list left out stays as it was.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
@@ -31,23 +32,28 @@ pub(crate) struct EditMessage {
     channel_id: Id,
     message_id: Id,
     #[garde(custom(|text: &String, limits: &Limits| limits::text(text, limits)))]
+    #[schemars(schema_with = "limits::text_schema")]
     text: String,
-    #[garde(inner(length(max = ATTACHMENTS), inner(length(chars, max = ADDRESS_CHARS))))]
+    #[garde(length(max = ATTACHMENTS), inner(inner(length(chars, max = ADDRESS_CHARS))))]
+    #[schemars(inner(length(max = ADDRESS_CHARS)))]
     attachments: Option<Vec<String>>,
-    #[garde(inner(length(max = MENTIONS)))]
+    /// User ids or usernames. Who is newly mentioned is told.
+    #[garde(length(max = MENTIONS))]
     mentions: Option<Vec<Id>>,
-    #[garde(inner(length(max = LINKS), inner(length(chars, max = ADDRESS_CHARS))))]
+    #[garde(length(max = LINKS), inner(inner(length(chars, max = ADDRESS_CHARS))))]
+    #[schemars(inner(length(max = ADDRESS_CHARS)))]
     links: Option<Vec<String>>,
 }
 
 /// The ack that names the message.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct OfMessage {
     pub(crate) message_id: Id,
 }
 
-#[derive(Serialize)]
+/// A message has another text.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MessageEdited<'a> {
     message_id: &'a Id,

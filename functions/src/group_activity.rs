@@ -1,4 +1,5 @@
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
@@ -13,7 +14,7 @@ use shared::{
 };
 
 /// Tell a group of anything. Not stored.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
@@ -21,11 +22,13 @@ pub(crate) struct GroupActivity {
     group_id: Id,
     #[garde(length(chars, min = 1, max = 128))]
     r#type: String,
+    /// Any JSON.
     #[serde(default)]
     data: Option<Value>,
 }
 
-#[derive(Serialize)]
+/// What somebody told the group.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Activity {
     user_id: Id,

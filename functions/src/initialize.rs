@@ -1,4 +1,5 @@
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use shared::{
@@ -16,15 +17,19 @@ use crate::{
 };
 
 /// Open a conversation: send a first message, and name whom the following ones are for. Binds an anonymous connection to its sender.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
 pub(crate) struct Initialize {
+    /// The caller; binds a connection that has no identity yet.
     sender_id: Id,
+    /// Whom it is for, and later messages that name nobody.
     receiver_id: Id,
     #[garde(custom(|text: &String, limits: &Limits| limits::text(text, limits)))]
+    #[schemars(schema_with = "limits::text_schema")]
     message_content: String,
+    /// Any JSON.
     #[serde(default)]
     multimedia: Option<Value>,
 }

@@ -1,4 +1,5 @@
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     api::Event,
@@ -14,7 +15,7 @@ use shared::{
 use crate::members;
 
 /// Become a member of a channel.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
@@ -23,15 +24,16 @@ pub(crate) struct JoinChannel {
 }
 
 /// The ack that names the channel.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct InChannel {
     pub(crate) channel_id: Id,
 }
 
 /// Who joined or left a channel.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ChannelMember")]
 pub(crate) struct Moved {
     user_id: Id,
     username: String,
@@ -51,7 +53,7 @@ impl Moved {
 }
 
 /// Somebody joined a channel, or was added.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct UserJoinedChannel(pub(crate) Moved);
 
 impl Signal for UserJoinedChannel {

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     api::{Done, Event},
@@ -17,7 +18,7 @@ use shared::{
 use crate::members;
 
 /// Become a member of a series group.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
@@ -26,14 +27,16 @@ pub(crate) struct JoinGroup {
 }
 
 /// What the caller is told.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "GroupNotice")]
 pub(crate) struct Told {
     pub(crate) group_id: Id,
     pub(crate) message: Cow<'static, str>,
 }
 
-#[derive(Serialize)]
+/// The caller is a member now.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct JoinedGroup(Told);
 
 impl Signal for JoinedGroup {
@@ -41,8 +44,9 @@ impl Signal for JoinedGroup {
 }
 
 /// Who joined or left a group.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "GroupMember")]
 pub(crate) struct Moved {
     user_id: Id,
     username: String,
@@ -62,7 +66,7 @@ impl Moved {
 }
 
 /// Somebody joined a group, or was added.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct UserJoinedGroup(pub(crate) Moved);
 
 impl Signal for UserJoinedGroup {

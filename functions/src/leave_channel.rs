@@ -1,4 +1,5 @@
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     api::Event,
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// End one's membership of a channel, and of its threads.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
@@ -25,7 +26,7 @@ pub(crate) struct LeaveChannel {
 }
 
 /// Somebody left a channel, or was removed.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct UserLeftChannel(pub(crate) Moved);
 
 impl Signal for UserLeftChannel {

@@ -1,4 +1,5 @@
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     api::{Done, Event},
@@ -17,7 +18,7 @@ use crate::{
 };
 
 /// End one's membership of a series group.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
@@ -25,7 +26,8 @@ pub(crate) struct LeaveGroup {
     group_id: Id,
 }
 
-#[derive(Serialize)]
+/// The caller is a member no longer.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct LeftGroup(Told);
 
 impl Signal for LeftGroup {
@@ -33,7 +35,7 @@ impl Signal for LeftGroup {
 }
 
 /// Somebody left a group, or was removed.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct UserLeftGroup(pub(crate) Moved);
 
 impl Signal for UserLeftGroup {

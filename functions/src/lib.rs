@@ -16,6 +16,7 @@ mod delete_message;
 mod draft;
 mod edit_message;
 mod event_message;
+mod forms;
 mod group_activity;
 mod history;
 mod initialize;
@@ -34,16 +35,22 @@ mod send_message;
 mod set_presence;
 mod stored;
 mod sync_request;
+mod synced;
 mod typing_start;
 mod typing_stop;
 mod watch_episode;
 
-use shared::api::Api;
+use shared::api::{Api, Table};
 
-/// The table: what clients send and what the server sends, in the order of the contract.
+/// The table as hosts use it.
 #[must_use]
 pub fn api() -> Api {
-    Api::default()
+    table(Api::default())
+}
+
+/// The table: what clients send and what the server sends, in the order of the contract.
+pub fn table<T: Table>(table: T) -> T {
+    table
         // On connecting
         .sends::<connect::Connected>()
         .sends::<connect::SessionStarted>()
@@ -51,8 +58,9 @@ pub fn api() -> Api {
         .on::<initialize::Initialize>()
         .on::<message::Message>()
         .sends::<message::DirectMessage>()
-        // Lobby; it sends `new_message`, as channels do
+        // Lobby
         .on::<event_message::EventMessage>()
+        .sends::<event_message::LobbyMessage>()
         // Groups
         .on::<join_group::JoinGroup>()
         .sends::<join_group::JoinedGroup>()
@@ -91,7 +99,7 @@ pub fn api() -> Api {
         .on::<mark_read::MarkRead>()
         .sends::<mark_read::MessageRead>()
         .on::<sync_request::SyncRequest>()
-        .sends::<sync_request::Synced>()
+        .sends::<synced::Synced>()
         // Presence and identity
         .sends::<presence::Change>()
         .on::<set_presence::SetPresence>()

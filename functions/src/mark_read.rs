@@ -1,4 +1,5 @@
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     api::Event,
@@ -12,7 +13,7 @@ use shared::{
 };
 
 /// Say how far one has read a channel. The mark never moves backwards, and never beyond the head.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
@@ -22,12 +23,14 @@ pub(crate) struct MarkRead {
 }
 
 /// How many messages are left.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct Unread {
+    /// Others' messages beyond the mark, without those deleted.
     unread: u64,
 }
 
-#[derive(Serialize)]
+/// Somebody has read a channel this far.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MessageRead {
     user_id: Id,

@@ -1,5 +1,6 @@
 //! Mentions: by user id, or by a username that only one member has.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use shared::{
     clock::Timestamp,
@@ -10,7 +11,8 @@ use shared::{
     user::{Author, User},
 };
 
-#[derive(Serialize)]
+/// A message mentions this user.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct MentionReceived<'a> {
     message_id: String,

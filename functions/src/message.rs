@@ -1,4 +1,5 @@
 use garde::Validate;
+use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
@@ -16,32 +17,47 @@ use shared::{
 };
 use uuid::Uuid;
 
+use crate::forms;
+
 /// What is kept with an initialised connection: whom messages are for unless they say otherwise.
 pub(crate) const RECEIVER: &str = "receiver";
 
 /// Send a direct message. The connection must have passed `initialize`.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "SendDirectMessage", transform = names)]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
 pub(crate) struct Message {
+    /// Whom it is for; without it, whom `initialize` named.
     receiver_id: Option<Id>,
     #[serde(alias = "messageContent")]
     #[garde(custom(|text: &String, limits: &Limits| limits::text(text, limits)))]
+    #[schemars(schema_with = "limits::text_schema")]
     content: String,
+    /// Any JSON.
     #[serde(default)]
     multimedia: Option<Value>,
 }
 
+/// The text has two names, of which one is given.
+fn names(schema: &mut Schema) {
+    let object = schema.ensure_object();
+    let content = object["properties"]["content"].clone();
+    object["properties"]["messageContent"] = content;
+    object["required"] = json!(["content", "messageContent"]);
+    forms::split(schema, &[&["content"], &["messageContent"]]);
+}
+
 /// The ack that names the message.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Stored {
     pub(crate) message_id: String,
 }
 
 /// A direct message as both users get it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DirectMessage {
     id: String,

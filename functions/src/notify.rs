@@ -1,6 +1,7 @@
 //! Notifications and emit calls: what services send, by REST, bus or queue.
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use shared::{
@@ -33,8 +34,8 @@ const PROTOCOL_NAMES: [&str; 11] = [
     "pong",
     "removeListener",
 ];
-/// `newNotification`: a notification for this user.
-#[derive(Debug, Serialize)]
+/// A notification for this user. It comes again at each connection until it is confirmed, for 30 days.
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct NewNotification(pub Notification);
 
 impl Signal for NewNotification {

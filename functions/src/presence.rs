@@ -1,5 +1,6 @@
 //! Presence: what others are told of a user's coming and going.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use shared::{
     clock::Timestamp,
@@ -12,13 +13,15 @@ use shared::{
     user::{Caller, ConnectionId},
 };
 
-/// `user_presence`: a user's status has changed.
-#[derive(Debug, Serialize)]
+/// A user of a shared channel or group has come, gone, or is away. A slow reader may miss it.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "UserPresence")]
 pub struct Change {
     user_id: Id,
     status: Status,
     timestamp: Timestamp,
+    /// When the last connection ended; only of who is offline.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_seen: Option<Timestamp>,
 }

@@ -1,4 +1,5 @@
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     api::Event,
@@ -11,15 +12,16 @@ use shared::{
 };
 
 /// Show a newer token of the same user, so that the connection may go on.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
 pub(crate) struct RefreshToken {
+    /// A JWT of the same user.
     token: String,
 }
 
 /// When the token ends.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Refreshed {
     expires_at: Timestamp,

@@ -1,4 +1,5 @@
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     api::{Done, Event},
@@ -13,13 +14,14 @@ use shared::{
 use crate::add_reaction::{Reacted, Reaction};
 
 /// Take a reaction back. One that is not there is no error and changes nothing.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[serde(transparent)]
 #[garde(context(Limits))]
 #[garde(transparent)]
 pub(crate) struct RemoveReaction(#[garde(dive)] Reaction);
 
-#[derive(Serialize)]
+/// Somebody took a reaction back.
+#[derive(Serialize, JsonSchema)]
 pub(crate) struct ReactionRemoved(Reacted);
 
 impl Signal for ReactionRemoved {

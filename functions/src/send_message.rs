@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     api::Event,
@@ -25,28 +26,35 @@ const CLIENT_ID_ALONE: usize = 0;
 const CLIENT_ID_IN_THREAD: usize = 2;
 
 /// Say something to a channel the caller belongs to, or to one of its threads.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
 pub(crate) struct SendMessage {
     channel_id: Id,
     #[garde(custom(|text: &String, limits: &Limits| limits::text(text, limits)))]
+    #[schemars(schema_with = "limits::text_schema")]
     text: String,
+    /// The thread that it replies to; replying joins it.
     thread_id: Option<Id>,
+    /// The message that it quotes.
     parent_message_id: Option<Id>,
-    #[garde(inner(length(max = ATTACHMENTS), inner(length(chars, max = ADDRESS_CHARS))))]
+    #[garde(length(max = ATTACHMENTS), inner(inner(length(chars, max = ADDRESS_CHARS))))]
+    #[schemars(inner(length(max = ADDRESS_CHARS)))]
     attachments: Option<Vec<String>>,
-    #[garde(inner(length(max = MENTIONS)))]
+    /// User ids or usernames. Who is no member of the channel is passed over.
+    #[garde(length(max = MENTIONS))]
     mentions: Option<Vec<Id>>,
-    #[garde(inner(length(max = LINKS), inner(length(chars, max = ADDRESS_CHARS))))]
+    #[garde(length(max = LINKS), inner(inner(length(chars, max = ADDRESS_CHARS))))]
+    #[schemars(inner(length(max = ADDRESS_CHARS)))]
     links: Option<Vec<String>>,
-    #[garde(inner(length(chars, min = 1, max = 128)))]
+    /// The client's own id: the same again within 24 hours gets the same ack, and nothing is stored twice.
+    #[garde(length(chars, min = 1, max = 128))]
     client_message_id: Option<String>,
 }
 
 /// The ack: the message is durable.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Sent {
     message_id: String,

@@ -1,4 +1,5 @@
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::{
     api::{Done, Event},
@@ -11,15 +12,16 @@ use shared::{
 use crate::presence;
 
 /// Say that one is away from this connection, or back.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
 pub(crate) struct SetPresence {
     status: Chosen,
 }
 
-#[derive(Deserialize, PartialEq)]
+#[derive(Deserialize, PartialEq, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 enum Chosen {
     Online,
     Away,

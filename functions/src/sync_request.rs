@@ -1,5 +1,6 @@
 use garde::Validate;
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use shared::{
     api::Event,
@@ -8,9 +9,13 @@ use shared::{
     error::{Code, Error, Result},
     ids::{Id, Room},
     limits::{Limits, ROOMS_PER_USER},
-    signal::Signal,
     text::Text,
     user::Caller,
+};
+
+use crate::{
+    forms,
+    synced::{Channel, Logged, Synced},
 };
 
 const DEFAULT_LIMIT: usize = 100;
@@ -21,49 +26,36 @@ const MAX_BYTES: usize = 96 * 1024;
 const EVENT_OVERHEAD: usize = 64;
 
 /// Get what happened in channels since the numbers one knows.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = forms)]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
 pub(crate) struct SyncRequest {
-    #[garde(inner(length(max = ROOMS_PER_USER)))]
+    #[garde(length(max = ROOMS_PER_USER))]
+    #[schemars(with = "Vec<Since>")]
     channels: Option<Vec<Since>>,
+    #[schemars(with = "Id")]
     channel_id: Option<Id>,
+    /// As in `channels`.
     last_seq: Option<u64>,
-    #[garde(inner(range(min = 1, max = MAX_LIMIT)))]
+    /// Most entries of each channel in one answer: 100 unless said.
+    #[garde(range(min = 1, max = MAX_LIMIT))]
     limit: Option<usize>,
 }
 
-#[derive(Deserialize)]
+/// A channel, and how much of it one knows.
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Since {
     channel_id: Id,
+    /// The last number one has, 0 for none; without it the answer is the head's number and no entry.
     last_seq: Option<u64>,
 }
 
-/// What happened.
-#[derive(Serialize)]
-pub(crate) struct Synced {
-    channels: Vec<Channel>,
-    timestamp: Timestamp,
-}
-
-impl Signal for Synced {
-    const NAME: &'static str = "sync_response";
-}
-
-#[derive(Serialize)]
-#[serde(untagged, rename_all_fields = "camelCase")]
-enum Channel {
-    Events { channel_id: Id, events: Vec<Logged>, last_seq: u64, has_more: bool, reset: bool },
-    Refused { channel_id: Id, error_code: Code },
-}
-
-#[derive(Serialize)]
-struct Logged {
-    seq: u64,
-    event: String,
-    data: Box<RawValue>,
+/// Either `channels`, or the short form for one.
+fn forms(schema: &mut Schema) {
+    forms::split(schema, &[&["channels"], &["channelId", "lastSeq"]]);
 }
 
 impl Event for SyncRequest {

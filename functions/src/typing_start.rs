@@ -1,6 +1,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     api::{Done, Event},
@@ -19,7 +20,7 @@ use shared::{
 const KEPT: &str = "typing";
 
 /// Say that one is typing. It ends by itself unless said again.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
@@ -27,7 +28,8 @@ pub(crate) struct TypingStart {
     channel_id: Id,
 }
 
-#[derive(Serialize)]
+/// Somebody types in a channel, or does so no longer. A slow reader may miss it.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UserTyping<'a> {
     user_id: &'a Id,

@@ -1,4 +1,5 @@
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::{
     api::{Done, Event},
@@ -13,7 +14,7 @@ use shared::{
 };
 
 /// Say that one has watched an episode. It is stored once for each user and episode.
-#[derive(Deserialize, Validate)]
+#[derive(Deserialize, Validate, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[garde(context(Limits))]
 #[garde(allow_unvalidated)]
@@ -23,7 +24,8 @@ pub(crate) struct WatchEpisode {
     episode_id: Id,
 }
 
-#[derive(Serialize)]
+/// Somebody has watched an episode.
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct EpisodeWatched {
     group_id: Id,

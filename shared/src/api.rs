@@ -9,6 +9,7 @@ use std::{
 
 use futures_util::FutureExt;
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
@@ -26,13 +27,15 @@ use crate::{
 };
 
 /// An event that clients send. The type is its payload.
-pub trait Event: DeserializeOwned + Validate<Context = Limits> + Send + 'static {
+pub trait Event:
+    DeserializeOwned + Validate<Context = Limits> + JsonSchema + Send + 'static
+{
     /// The name on the wire.
     const NAME: &'static str;
     /// Whether a connection may send it before it has an identity.
     const OPEN: bool = false;
     /// What a successful ack says besides `success: true`.
-    type Ack: Serialize;
+    type Ack: Serialize + JsonSchema;
 
     /// Does what the event asks for.
     fn handle(
@@ -43,7 +46,7 @@ pub trait Event: DeserializeOwned + Validate<Context = Limits> + Send + 'static 
 }
 
 /// The ack of an event that has nothing to say but that it succeeded.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Done {}
 
 /// An ack or an error, encoded.
@@ -57,6 +60,21 @@ struct Entry {
     call: Call,
 }
 
+/// What the table of events is read into.
+#[must_use]
+pub trait Table: Sized {
+    /// Takes an event.
+    fn on<E: Event>(self) -> Self {
+        self.on_as::<E>(E::NAME)
+    }
+
+    /// Takes an event under another name than its own.
+    fn on_as<E: Event>(self, name: &'static str) -> Self;
+
+    /// Takes a signal that the server sends. Two of one name are two forms of it.
+    fn sends<S: Signal>(self) -> Self;
+}
+
 /// All events and signals, by name.
 #[derive(Default)]
 pub struct Api {
@@ -64,34 +82,22 @@ pub struct Api {
     signals: BTreeSet<&'static str>,
 }
 
-impl Api {
-    /// Adds an event.
-    ///
+impl Table for Api {
     /// # Panics
     /// When two events have one name.
-    #[must_use]
-    pub fn on<E: Event>(self) -> Self {
-        self.on_as::<E>(E::NAME)
-    }
-
-    /// Adds an event under another name than its own.
-    ///
-    /// # Panics
-    /// When two events have one name.
-    #[must_use]
-    pub fn on_as<E: Event>(mut self, name: &'static str) -> Self {
+    fn on_as<E: Event>(mut self, name: &'static str) -> Self {
         let entry = Entry { open: E::OPEN, call: call::<E> };
         assert!(self.events.insert(name, entry).is_none(), "two events named {name}");
         self
     }
 
-    /// Adds a signal that the server sends.
-    #[must_use]
-    pub fn sends<S: Signal>(mut self) -> Self {
+    fn sends<S: Signal>(mut self) -> Self {
         self.signals.insert(S::NAME);
         self
     }
+}
 
+impl Api {
     /// The signals' names, sorted.
     pub fn signals(&self) -> impl Iterator<Item = &'static str> {
         self.signals.iter().copied()

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, error::Error as StdError, fmt};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -11,7 +12,8 @@ use crate::{clock::Timestamp, ids::RoomKind, language::Language, text::Text};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The codes that clients may rely on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, JsonSchema)]
+#[schemars(rename = "ErrorCode", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Code {
     /// The payload is not what the event takes; `details` lists the fields.
     InvalidRequest,
@@ -242,28 +244,57 @@ impl Error {
     }
 }
 
-/// A failed ack: `{success: false, error, errorCode, details?}`.
-#[derive(Debug, Serialize)]
+/// A failed ack.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {
+    #[schemars(extend("const" = false))]
     success: bool,
+    /// The reason, for people.
     error: Cow<'static, str>,
     error_code: Code,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "details")]
     details: Option<Value>,
 }
 
-/// The `error` event: `{errorCode, message, details?, event?, timestamp}`.
-#[derive(Debug, Serialize)]
+/// What went wrong with an event that asked for no ack, or with the connection.
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorEvent<'a> {
     error_code: Code,
+    /// The reason, for people.
     message: Cow<'static, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "details")]
     details: Option<Value>,
+    /// The event that failed, where it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<&'a str>,
     timestamp: Timestamp,
+}
+
+/// How `details` look in a schema.
+fn details(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "description": "With `INVALID_REQUEST` the fields that are wrong, with `RATE_LIMITED` when to come back, else a hint for people.",
+        "anyOf": [
+            {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": { "field": { "type": "string" }, "message": { "type": "string" } },
+                    "required": ["field", "message"],
+                },
+            },
+            {
+                "type": "object",
+                "properties": { "retryAfterMs": { "type": "integer", "minimum": 1 } },
+                "required": ["retryAfterMs"],
+            },
+            { "type": "string" },
+        ],
+    })
 }
 
 impl From<serde_json::Error> for Error {

@@ -1,11 +1,13 @@
 //! Identifiers as clients write them, and the rooms that are named after them.
 
 use std::{
+    borrow::Cow,
     fmt,
     hash::{Hash, Hasher},
     sync::Arc,
 };
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::text::Text;
@@ -105,6 +107,22 @@ impl Serialize for Id {
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(IdVisitor)
+    }
+}
+
+impl JsonSchema for Id {
+    fn schema_name() -> Cow<'static, str> {
+        "Id".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "An identifier. `123` and `\"123\"` are the same one; it comes back in the form in which it was sent. A string has at most 256 bytes.",
+            "anyOf": [
+                { "type": "string", "minLength": 1, "maxLength": MAX_CHARS, "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$" },
+                { "type": "integer", "minimum": -MAX_INTEGER, "maximum": MAX_INTEGER },
+            ],
+        })
     }
 }
 

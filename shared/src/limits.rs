@@ -7,6 +7,7 @@ use governor::{
     clock::{Clock, DefaultClock},
     state::{InMemoryState, NotKeyed},
 };
+use schemars::{Schema, SchemaGenerator, json_schema};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::{
@@ -123,6 +124,15 @@ pub fn text(text: &str, limits: &Limits) -> garde::Result {
     Ok(())
 }
 
+/// How a message's text looks in a schema.
+pub fn text_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "description": "The text: not blank, at most `MAX_TEXT_CHARS` characters (4,000 unless configured).",
+        "type": "string",
+        "pattern": r"\S",
+    })
+}
+
 /// Checks an emoji: one grapheme cluster that is no plain text, at most 32 bytes.
 ///
 /// # Errors
@@ -136,4 +146,15 @@ pub fn emoji(emoji: &str, _: &Limits) -> garde::Result {
         return Err(garde::Error::new(Text::NoEmoji.code()));
     }
     Ok(())
+}
+
+/// How an emoji looks in a schema.
+pub fn emoji_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "description": "One grapheme cluster of at most 32 bytes.",
+        "type": "string",
+        "minLength": 1,
+        "maxLength": EMOJI_BYTES,
+        "pattern": r"^[^\s\u0000-\u001f\u007f-\u009f]+$",
+    })
 }

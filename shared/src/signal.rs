@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// A server event: the type is its payload.
-pub trait Signal: Serialize {
+pub trait Signal: Serialize + JsonSchema {
     /// The name on the wire.
     const NAME: &'static str;
     /// Whether it may be dropped for a slow reader.

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -54,7 +55,7 @@ impl User {
 }
 
 /// A user as signals name them.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct UserRef {
     /// The user's id.
     pub id: Id,
@@ -63,7 +64,7 @@ pub struct UserRef {
 }
 
 /// The author of a message.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Author {
     /// The user's id.
     pub id: Id,

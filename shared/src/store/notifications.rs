@@ -1,6 +1,7 @@
 //! Notifications: waiting until confirmed, kept for 30 days.
 
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -15,7 +16,7 @@ use crate::{
 const KEPT_SECONDS: u64 = 30 * 86_400;
 
 /// A notification as clients see it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Notification {
     /// Its time-ordered id.

@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::{
     operation::update_item::builders::UpdateItemInputBuilder,
     types::{AttributeValue, ReturnValue},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Attributes, Store, attributes, failed, is_condition, key, number, shard, text};
@@ -18,7 +19,7 @@ use crate::{
 const SHARDS: u8 = 16;
 
 /// What others see of a user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// At least one connection is not away.

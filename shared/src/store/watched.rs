@@ -1,12 +1,13 @@
 //! Who watched which episode in a group.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Store, attributes, hash, item, key, number, prefix, text};
 use crate::{clock::Timestamp, error::Result, ids::Id};
 
 /// That a user watched an episode.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Watched {
     /// Who.
