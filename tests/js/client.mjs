@@ -12,6 +12,7 @@ import { createHmac, randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { io } from 'socket.io-client';
 import WebSocket from 'ws';
+import { answered, heard } from './schemas.mjs';
 
 const env = process.env;
 export const URL_BASE = (env.TERTULIA_URL ?? 'http://127.0.0.1:4000').replace(/\/$/, '');
@@ -104,6 +105,7 @@ class Client {
     const entry = { event, data };
     this.received.push(entry);
     if (event === 'ping') return;
+    heard(event, data);
     if (event === 'connected') this.welcome(this.connected = data);
     this.#unread.push(entry);
     for (const look of [...this.#waiting]) look();
@@ -162,6 +164,13 @@ class Client {
     this.#unread.length = 0;
   }
 
+  /** The ack of a request. */
+  async request(event, ...args) {
+    const ack = await this.ask(event, ...args);
+    answered(event, ack);
+    return ack;
+  }
+
   /** A request that must succeed; its ack. */
   async ok(event, data) {
     const ack = await this.request(event, data);
@@ -211,8 +220,7 @@ class SocketIo extends Client {
     });
   }
 
-  /** The ack of a request. */
-  request(event, ...args) { return this.socket.timeout(DEADLINE).emitWithAck(event, ...args); }
+  ask(event, ...args) { return this.socket.timeout(DEADLINE).emitWithAck(event, ...args); }
 
   /** Sends without asking for an ack. */
   emit(event, ...args) { this.socket.emit(event, ...args); }
@@ -262,7 +270,7 @@ class Plain extends Client {
     }
   }
 
-  request(event, data) { return this.requestFrame({ action: event, data }); }
+  ask(event, data) { return this.requestFrame({ action: event, data }); }
 
   /** Sends a whole frame, e.g. of the flat form, and waits for its ack; `id` is added when missing. */
   requestFrame(frame) {

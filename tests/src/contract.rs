@@ -1,6 +1,14 @@
-//! The table of events against what the contract lists.
+//! The table of events against what the contract lists, and the documents that are generated from it.
 
-use std::collections::BTreeSet;
+mod asyncapi;
+mod collect;
+
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+use serde_json::Value;
+
+use self::collect::Collected;
+use crate::{host::config, javascript::script};
 
 /// What clients may send: sections 2 to 4 of the contract.
 const EVENTS: [&str; 25] = [
@@ -69,4 +77,52 @@ const SIGNALS: [&str; 24] = [
 fn the_table_has_the_signals_of_the_contract_and_no_other() {
     let listed: BTreeSet<&str> = SIGNALS.into_iter().collect();
     assert_eq!(functions::api().signals().collect::<BTreeSet<_>>(), listed);
+}
+
+fn examples() -> Value {
+    serde_json::from_str(include_str!("contract/examples.json")).expect("examples")
+}
+
+/// Whether a generated file is what it would be now; `UPDATE=1` makes it so.
+fn is_current(name: &str, current: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/contract").join(name);
+    // The one thing that an environment says to a test.
+    #[allow(clippy::disallowed_methods)]
+    if std::env::var("UPDATE").is_ok() {
+        fs::write(&path, current).expect("the file is written");
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == current, "{name} is stale: UPDATE=1 cargo test contract");
+}
+
+/// The document first: the types are made from its file.
+#[tokio::test]
+async fn the_documents_are_those_of_the_table() {
+    let document = asyncapi::document(&collect::collect(), &examples());
+    let json = serde_json::to_string_pretty(&document).expect("JSON") + "\n";
+    is_current("asyncapi.json", &json);
+    is_current("events.d.ts", &script(&["types.mjs"], &[]).await);
+}
+
+#[test]
+fn every_example_is_of_something_and_is_taken() {
+    let Collected { events, signals, .. } = collect::collect();
+    let limits = config(&[]).limits;
+    let examples = examples();
+    let names = |of: &str| examples[of].as_object().expect("examples").keys().cloned().collect();
+    let (of_events, of_signals): (BTreeSet<String>, BTreeSet<String>) =
+        (names("events"), names("signals"));
+    assert_eq!(of_events, events.keys().map(ToString::to_string).collect());
+    assert_eq!(of_signals, signals.keys().map(ToString::to_string).collect());
+    for (name, event) in &events {
+        for payload in examples["events"][name]["payloads"].as_array().expect("payloads") {
+            (event.decode)(&payload.to_string(), &limits)
+                .unwrap_or_else(|error| panic!("{name} {payload}: {:?}", error.details()));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_strangers_typed_client_compiles() {
+    script(&["node_modules/typescript/bin/tsc", "-p", "typed"], &[]).await;
 }

@@ -88,6 +88,7 @@ macro_rules! every_host {
             channel_ids "channel-ids",
             channels "channels",
             direct "direct",
+            documented "documented",
             emit "emit",
             groups "groups",
             history "history",
