@@ -1,11 +1,30 @@
 // The AsyncAPI document: that it is one, that its examples are good, and that a server does as it says.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { Parser } from '@asyncapi/parser';
-import { POLLING, connect, person, rest, unique } from './client.mjs';
+import { POLLING, URL_BASE, connect, person, rest, unique } from './client.mjs';
 import { contract, flaws, seen } from './schemas.mjs';
+import { request } from './wire.mjs';
 
 const messages = Object.entries(contract.components.messages);
+
+test('the server has the documents, packed for who can unpack them', async () => {
+  const types = { '/asyncapi.json': /^application\/json/, '/events.d.ts': /^text\/plain/, '/docs/events': /^text\/html/ };
+  for (const [path, type] of Object.entries(types)) {
+    const packed = await fetch(URL_BASE + path);
+    assert.deepEqual([packed.status, packed.headers.get('content-encoding')], [200, 'gzip'], path);
+    assert.match(packed.headers.get('content-type'), type);
+    const text = await packed.text();
+    for (const encoding of ['identity', 'gzip;q=0']) {
+      const plain = await request('GET', path, { headers: { 'accept-encoding': encoding } });
+      assert.deepEqual([plain.status, plain.headers['content-encoding']], [200, undefined], path);
+      assert.ok(plain.body === text, path);
+    }
+    const file = path.startsWith('/docs') ? `functions/src/rest${path}.html` : `shared/contract${path}`;
+    assert.ok(text === await readFile(new URL(`../../${file}`, import.meta.url), 'utf8'), path);
+  }
+});
 
 test("the AsyncAPI project's own parser has nothing to say", async () => {
   const { document, diagnostics } = await new Parser().parse(JSON.stringify(contract));

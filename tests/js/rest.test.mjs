@@ -12,7 +12,9 @@ const ROOM = (kind) => [
   `GET ${kind}`, `POST ${kind}`, `GET ${kind}/{id}`, `PATCH ${kind}/{id}`, `DELETE ${kind}/{id}`,
   `GET ${kind}/{id}/members`, `PUT ${kind}/{id}/members/{userId}`, `DELETE ${kind}/{id}/members/{userId}`,
 ];
-const OPEN = ['GET /health', 'GET /ready', 'GET /openapi.json', `GET ${DOCS}`, 'GET /'];
+const OPEN = [
+  'GET /health', 'GET /ready', 'GET /openapi.json', 'GET /asyncapi.json', 'GET /events.d.ts', `GET ${DOCS}`, 'GET /docs/events', 'GET /',
+];
 const ANONYMOUS = ['GET /messages', 'POST /notification/send', 'POST /api/notification/send'];
 const USER = [
   ...ROOM('/channels'), ...ROOM('/groups'), 'GET /channels/{id}/messages', 'GET /channels/{id}/unread', 'GET /groups/{id}/progress',

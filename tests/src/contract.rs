@@ -92,7 +92,10 @@ fn is_current(name: &str, current: &str) {
         fs::write(&path, current).expect("the file is written");
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == current, "{name} is stale: UPDATE=1 cargo test contract");
+    assert!(
+        written == current,
+        "{name} is stale: UPDATE=1 cargo test -p tertulia-tests contract::"
+    );
 }
 
 /// The document first: the types are made from its file.

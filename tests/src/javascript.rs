@@ -126,7 +126,7 @@ macro_rules! files {
     };
 }
 
-every_host! { files! { page "page", recipes "recipes", } }
+every_host! { files! { docs "docs", page "page", recipes "recipes", } }
 
 macro_rules! modes {
     ($($test:ident $file:literal $vars:expr,)*) => {

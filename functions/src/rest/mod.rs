@@ -1,5 +1,6 @@
 //! REST: the same router under the host's axum and under `lambda_http`.
 
+mod docs;
 mod emit;
 mod health;
 mod members;
@@ -40,11 +41,11 @@ pub(crate) struct Rest {
 #[derive(OpenApi)]
 #[openapi(info(
     title = "Tertulia",
-    description = "Group chat, series groups, presence and notifications. Events go over Socket.IO or WebSocket; this is the REST side."
+    description = "Group chat, series groups, presence and notifications. [Events](events) go over Socket.IO or WebSocket; this is the REST side."
 ))]
 struct Document;
 
-/// All REST routes, the OpenAPI document at `/openapi.json`, and Swagger UI at `/docs`.
+/// All REST routes, the OpenAPI document at `/openapi.json`, Swagger UI at `/docs`, and what documents the events.
 pub fn router(cx: Context, api: Arc<Api>) -> Router {
     let limit = cx.config.limits.frame_bytes;
     let (router, mut document) = OpenApiRouter::with_openapi(Document::openapi())
@@ -74,6 +75,7 @@ pub fn router(cx: Context, api: Arc<Api>) -> Router {
     without_operation_ids(&mut document);
     router
         .with_state(Rest { cx, api })
+        .merge(docs::router())
         .fallback(async || Problem(Error::not_found(Text::PageNotFound)))
         .method_not_allowed_fallback(async || {
             let error = Error::new(Code::InvalidRequest, Text::MethodNotAllowed);

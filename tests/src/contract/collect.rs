@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use schemars::{
-    JsonSchema, Schema, SchemaGenerator, generate::SchemaSettings, transform::RecursiveTransform,
+    JsonSchema, Schema, SchemaGenerator,
+    generate::SchemaSettings,
+    transform::{RecursiveTransform, ReplaceBoolSchemas},
 };
 use serde_json::{Map, Value, json};
 use shared::{
@@ -106,6 +108,7 @@ pub(super) fn collect() -> Collected {
     let settings = || {
         SchemaSettings::draft07()
             .with(|settings| settings.definitions_path = "/components/schemas".into())
+            .with_transform(ReplaceBoolSchemas::default())
             .with_transform(RecursiveTransform(without_integer_formats))
     };
     let mut collector = functions::table(Collector {
