@@ -61,17 +61,19 @@ struct Entry {
 }
 
 /// What the table of events is read into.
-#[must_use]
 pub trait Table: Sized {
     /// Takes an event.
+    #[must_use]
     fn on<E: Event>(self) -> Self {
         self.on_as::<E>(E::NAME)
     }
 
     /// Takes an event under another name than its own.
+    #[must_use]
     fn on_as<E: Event>(self, name: &'static str) -> Self;
 
     /// Takes a signal that the server sends. Two of one name are two forms of it.
+    #[must_use]
     fn sends<S: Signal>(self) -> Self;
 }
 

@@ -125,6 +125,7 @@ pub fn text(text: &str, limits: &Limits) -> garde::Result {
 }
 
 /// How a message's text looks in a schema.
+#[must_use]
 pub fn text_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "description": "The text: not blank, at most `MAX_TEXT_CHARS` characters (4,000 unless configured).",
@@ -149,6 +150,7 @@ pub fn emoji(emoji: &str, _: &Limits) -> garde::Result {
 }
 
 /// How an emoji looks in a schema.
+#[must_use]
 pub fn emoji_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "description": "One grapheme cluster of at most 32 bytes.",

@@ -1,4 +1,4 @@
-//! The contract of events as files, packed into the binary: AsyncAPI, TypeScript, and a page for people.
+//! The contract of events as files, packed into the binary: `AsyncAPI`, TypeScript, and a page for people.
 
 use std::io::Read;
 
