@@ -25,4 +25,5 @@ pub mod telemetry;
 pub mod text;
 pub mod user;
 
-rust_i18n::i18n!("locales");
+// With a second backend, even an empty one, the macro packs the texts; else it makes code of each, which is larger.
+rust_i18n::i18n!("locales", backend = rust_i18n::SimpleBackend::new());
