@@ -12,6 +12,7 @@ use shared::{
     error::{Code, Error, Result},
     language::Language,
     limits::Verdict,
+    metrics::frame_refused,
     signal::Frame,
     store::connections::{Connection, Kind},
 };
@@ -64,11 +65,9 @@ async fn call(
     bytes: usize,
     wants_ack: bool,
 ) -> Result<Box<RawValue>> {
-    count(cloud, row).await?;
     let limit = cloud.cx.config.limits.frame_bytes;
-    if bytes > limit {
-        return Err(too_large(limit));
-    }
+    let fits = || if bytes > limit { Err(too_large(limit)) } else { Ok(()) };
+    count(cloud, row).await.and_then(|()| fits()).inspect_err(frame_refused)?;
     let called = async {
         let answer = cloud.api.call(&cloud.cx, &caller(row, wants_ack), name, arguments).await;
         match answer {

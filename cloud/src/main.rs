@@ -6,6 +6,7 @@ mod connect;
 mod connections;
 mod deliver;
 mod disconnect;
+mod emf;
 mod frames;
 mod heartbeat;
 mod invocation;
@@ -38,12 +39,14 @@ use shared::{
     context::Context,
     error::Error,
     log::ChannelLog,
+    metrics::describe,
     store::Store,
     telemetry,
 };
 
 use self::{
-    broadcast::Sent, invocation::Failed, post::Posts, push::Gateway, queue::Queue, rate::Rate,
+    broadcast::Sent, emf::Emf, invocation::Failed, post::Posts, push::Gateway, queue::Queue,
+    rate::Rate,
 };
 
 /// What the functions of the cloud are made of.
@@ -55,6 +58,7 @@ pub(crate) struct Cloud {
     pub(crate) origins: Origins,
     pub(crate) rate: Rate,
     pub(crate) sent: Sent,
+    emf: Emf,
     endpoint: String,
     name: String,
 }
@@ -74,11 +78,14 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Failure> {
     let config = Config::from_env()?;
-    telemetry::start(&config.log)?;
+    telemetry::start(&config.log, None)?;
     let Some(settings) = config.cloud.clone() else {
         return Err(ConfigError::new("_HANDLER", "names no function").into());
     };
-    let cloud = Arc::new(Cloud::new(config, &settings).await?);
+    let emf = Emf::default();
+    metrics::set_global_recorder(emf.clone())?;
+    describe();
+    let cloud = Arc::new(Cloud::new(config, &settings, emf).await?);
     match settings.handler.as_str() {
         "connect" => serve(cloud, connect::handle).await,
         "disconnect" => serve(cloud, disconnect::handle).await,
@@ -120,8 +127,9 @@ where
         };
         let answer = match AssertUnwindSafe(answered).catch_unwind().await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => {
-                tracing::error!(%error, "an invocation that cannot be read");
+            Ok(Err(_)) => {
+                // What is wrong with it would be said with a piece of it.
+                tracing::error!("an invocation that cannot be read");
                 A::failed()
             }
             Err(_) => {
@@ -131,6 +139,7 @@ where
         };
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(function = cloud.name, request, milliseconds, "done");
+        cloud.emf.print(&cloud.cx.config.store.table);
         Ok::<_, Failure>(answer)
     };
     lambda_runtime::run(service_fn(answer)).await
@@ -144,7 +153,7 @@ fn log(done: Result<(), Error>) {
 }
 
 impl Cloud {
-    async fn new(config: Config, settings: &CloudConfig) -> Result<Self, Failure> {
+    async fn new(config: Config, settings: &CloudConfig, emf: Emf) -> Result<Self, Failure> {
         let sdk = sdk_config().await;
         let store = Store::new(aws_sdk_dynamodb::Client::new(&sdk), &config.store.table);
         let management = aws_sdk_apigatewaymanagement::config::Builder::from(&sdk)
@@ -179,6 +188,7 @@ impl Cloud {
             queue,
             rate: Rate::default(),
             sent: Sent::default(),
+            emf,
             endpoint: settings.endpoint.clone(),
             name: settings.handler.clone(),
         })

@@ -16,6 +16,7 @@ use shared::{
     engineio::{disconnect_packet, message},
     error::Result,
     ids::{Id, Room},
+    metrics,
     push::{Audience, ConnectionInfo, Delivery, Push},
     signal::Frame,
     store::{
@@ -176,6 +177,7 @@ impl Push for Gateway {
     async fn broadcast(&self, audience: &Audience<'_>, frame: &Frame) -> Result<usize> {
         let receivers = self.receivers(audience).await?;
         let count = receivers.len();
+        metrics::broadcast(count);
         if count > INLINE {
             self.enqueue(audience, receivers, frame).await?;
             return Ok(count);

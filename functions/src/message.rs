@@ -1,7 +1,7 @@
 use garde::Validate;
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::{
     api::Event,
     clock::Timestamp,

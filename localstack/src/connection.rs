@@ -19,6 +19,7 @@ use shared::{
     ids::Room,
     language::Language,
     limits::{Limiter, Limits},
+    metrics,
     push::{ConnectionInfo, Delivery},
     signal::Frame,
     user::{Caller, ConnectionId, User},
@@ -41,6 +42,9 @@ pub(crate) trait Transport: Send + Sync {
 
     /// Whether nobody else will say that the connection has ended.
     fn is_forgotten(&self, closing: bool) -> bool;
+
+    /// How many frames wait to be sent; `None` where the transport does not tell.
+    fn waiting(&self) -> Option<usize>;
 
     /// The transport's name, and the Socket.IO namespace where there is one.
     fn name(&self) -> (&'static str, Option<&'static str>);
@@ -223,6 +227,7 @@ impl Connection {
             Queued::Full if wire.frame.volatile => Delivery::Sent,
             Queued::Full => {
                 tracing::info!(connection.id = self.id.as_str(), "cut off a slow reader");
+                metrics::slow_reader();
                 self.cut();
                 Delivery::Gone
             }
@@ -247,6 +252,16 @@ impl Connection {
     pub(crate) fn cut(&self) {
         self.closing.store(true, Ordering::Relaxed);
         self.transport.cut();
+    }
+
+    /// How many frames wait to be sent; `None` where the transport does not tell.
+    pub(crate) fn waiting(&self) -> Option<usize> {
+        self.transport.waiting()
+    }
+
+    /// The transport's name.
+    pub(crate) fn transport(&self) -> &'static str {
+        self.transport.name().0
     }
 
     /// The connection as administrators see it.

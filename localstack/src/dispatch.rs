@@ -7,6 +7,7 @@ use shared::{
     api::encode_failure,
     error::{Code, Error},
     limits::{Limiter, Verdict},
+    metrics,
     push::Delivery,
     signal::Frame,
     text::Text,
@@ -46,12 +47,22 @@ pub(crate) async fn answer(
     let caller = connection.caller(wants_ack);
     match app.api.call(&app.cx, &caller, name, arguments).await {
         Ok(ack) => wants_ack.then_some(ack),
-        Err(error) => refuse(connection, Some(name), &error, wants_ack),
+        Err(error) => tell(connection, Some(name), &error, wants_ack),
     }
 }
 
-/// The answer to what cannot be done: the ack if the client waits for one, else an `error` event.
+/// The answer to what is refused before it is an event: the ack if the client waits for one, else an `error` event.
 pub(crate) fn refuse(
+    connection: &Connection,
+    name: Option<&str>,
+    error: &Error,
+    wants_ack: bool,
+) -> Option<Box<RawValue>> {
+    metrics::frame_refused(error);
+    tell(connection, name, error, wants_ack)
+}
+
+fn tell(
     connection: &Connection,
     name: Option<&str>,
     error: &Error,

@@ -4,7 +4,9 @@ mod connection;
 mod dispatch;
 pub mod dynamodb;
 mod listener;
+mod metrics;
 mod network;
+mod otlp;
 mod page;
 mod push;
 mod secret;
@@ -43,11 +45,12 @@ use tower_http::catch_panic::CatchPanicLayer;
 use self::{
     connection::Connection,
     dynamodb::Engine,
-    listener::{Cut, CuttableListener},
+    listener::{CuttableListener, Peer},
     push::Hub,
     socketio::Socket,
 };
 pub use self::{
+    otlp::Traces,
     secret::{development_secret, is_development},
     start::{StartError, app, app_over},
 };
@@ -129,7 +132,7 @@ impl App {
     ) -> io::Result<()> {
         let origins = Origins::new(&self.cx.config.origins, Some(listener.local_addr()?));
         let router = self.router(origins);
-        let service = router.into_make_service_with_connect_info::<Cut>();
+        let service = router.into_make_service_with_connect_info::<Peer>();
         let watch = tokio::spawn(watch(self.clone()));
         let leases = tokio::spawn(start::keep_lease(self.clone()));
         let app = self.clone();
@@ -155,12 +158,19 @@ impl App {
     fn router(&self, origins: Origins) -> Router {
         let router = page::router()
             .route("/ws", get(websocket::upgrade))
+            .route("/metrics", get(metrics::serve))
             .with_state(self.clone())
             .merge(functions::rest::router(self.cx.clone(), Arc::clone(&self.api)))
             .layer(middleware::from_fn_with_state(self.clone(), network::watch_readiness))
             .layer(socketio::layer(self))
             .layer(middleware::from_fn_with_state(self.clone(), network::watch_upgrades));
         origins.guard(router).layer(CatchPanicLayer::new())
+    }
+
+    /// How many events wait for the one being handled, for each Socket.IO connection.
+    fn inboxes(&self) -> Vec<usize> {
+        let sockets: Vec<_> = self.sockets.lock().values().filter_map(Weak::upgrade).collect();
+        sockets.iter().flat_map(|socket| socket.data.inboxes()).collect()
     }
 
     async fn drain(&self) {
@@ -189,6 +199,7 @@ async fn watch(app: App) {
     let mut every = tokio::time::interval(WATCH_EVERY);
     loop {
         every.tick().await;
+        metrics::add_up();
         let now = Timestamp::now();
         for connection in app.hub.all() {
             if connection.is_dead() {

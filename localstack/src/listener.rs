@@ -64,9 +64,16 @@ impl Listener for CuttableListener {
     }
 }
 
-impl Connected<IncomingStream<'_, CuttableListener>> for Cut {
+/// Who is at the other end of a network connection, and how to cut it.
+#[derive(Clone)]
+pub(crate) struct Peer {
+    pub(crate) address: SocketAddr,
+    pub(crate) cut: Cut,
+}
+
+impl Connected<IncomingStream<'_, CuttableListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, CuttableListener>) -> Self {
-        stream.io().cut.clone()
+        Self { address: *stream.remote_addr(), cut: stream.io().cut.clone() }
     }
 }
 

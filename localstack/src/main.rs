@@ -13,7 +13,7 @@ use shared::{
     language::Language,
     telemetry,
 };
-use tertulia::{app, development_secret, is_development};
+use tertulia::{Traces, app, development_secret, is_development};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -81,7 +81,8 @@ type Failure = Box<dyn std::error::Error>;
 
 async fn serve() -> Result<(), Failure> {
     let config = Config::from_env()?;
-    telemetry::start(&config.log)?;
+    let traces = Traces::new(&config.log)?;
+    telemetry::start(&config.log, traces.layer())?;
     // Before anything is opened, so that a signal during the start ends it as well.
     let (mut terminated, mut interrupted) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -105,6 +106,7 @@ async fn serve() -> Result<(), Failure> {
         }
     };
     app.run(listener, shutdown).await?;
+    traces.finish().await;
     Ok(())
 }
 

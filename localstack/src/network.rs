@@ -12,7 +12,7 @@ use functions::rest::Problem;
 use serde_json::Value;
 use shared::{auth::Credentials, language::Language};
 
-use crate::{App, dispatch, listener::Cut};
+use crate::{App, dispatch, listener::Peer};
 
 /// Transports read up to this many times the frame limit, so that a frame over it gets an answer.
 pub(crate) const READ_FACTOR: usize = 16;
@@ -53,7 +53,7 @@ pub(crate) async fn watch_readiness(
 /// Refuses new Socket.IO sessions while the host is going down, and notes which network connection an upgrade uses.
 pub(crate) async fn watch_upgrades(
     State(app): State<App>,
-    ConnectInfo(cut): ConnectInfo<Cut>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -69,7 +69,7 @@ pub(crate) async fn watch_upgrades(
     {
         let socket = app.sockets.lock().get(&sid).and_then(Weak::upgrade);
         if let Some(socket) = socket {
-            socket.data.runs_over(cut);
+            socket.data.runs_over(peer.cut);
         }
     }
     next.run(request).await

@@ -15,6 +15,7 @@ use shared::{
     clock::Timestamp,
     error::Result,
     ids::{Id, Room},
+    metrics,
     push::{Audience, ConnectionInfo, Delivery, Push},
     signal::Frame,
     user::{Caller, ConnectionId, User},
@@ -87,10 +88,12 @@ impl Hub {
         frame: &Frame,
     ) -> usize {
         let wire = Wire::new(frame);
-        members
+        let receivers = members
             .filter(|connection| !left_out(connection, audience))
             .filter(|connection| connection.send(&wire) == Delivery::Sent)
-            .count()
+            .count();
+        metrics::broadcast(receivers);
+        receivers
     }
 }
 
@@ -163,7 +166,6 @@ impl Push for Hub {
         let wanted: Vec<&Members> =
             wanted.iter().filter_map(|room| rooms.get(room)).filter(small).collect();
         Ok(match wanted.as_slice() {
-            [] => 0,
             [only] => Self::send_to(only.values(), audience, frame),
             several => {
                 let mut seen = HashSet::new();

@@ -36,7 +36,7 @@ use crate::{
     App,
     connection::{Connection, Wire},
     dispatch,
-    listener::Cut,
+    listener::Peer,
     network,
 };
 
@@ -78,9 +78,9 @@ impl EngineIoHandler for Handler {
 
     fn on_connect(self: Arc<Self>, socket: Arc<Socket>) {
         if socket.transport_type() == TransportType::Websocket
-            && let Some(ConnectInfo(network)) = socket.req_parts.extensions.get()
+            && let Some(ConnectInfo(peer)) = socket.req_parts.extensions.get::<ConnectInfo<Peer>>()
         {
-            socket.data.runs_over(Cut::clone(network));
+            socket.data.runs_over(peer.cut.clone());
         }
         let id = socket.id.to_string();
         let socket = Arc::downgrade(&socket);
@@ -287,7 +287,7 @@ fn refuse_packet(socket: &Socket, namespace: &'static str, error: &Error) {
     let entered = namespaces.entered.get(namespace).or(namespaces.entered.values().next());
     match entered {
         Some(entered) => {
-            dispatch::tell_error(&entered.connection, None, error);
+            dispatch::refuse(&entered.connection, None, error, false);
         }
         None => refuse(socket, namespace, error, &Value::Null),
     }

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use metrics_exporter_prometheus::BuildError;
 use parking_lot::Mutex;
 use shared::{
     auth::Auth,
@@ -26,6 +27,7 @@ use uuid::Uuid;
 use crate::{
     App, Parts,
     dynamodb::{Engine, Location, OpenError},
+    metrics,
     push::Hub,
     secret::{development_secret, is_development},
     timers::{self, Timers},
@@ -46,6 +48,9 @@ pub enum StartError {
     /// The embedded engine's file cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// Nothing can be counted.
+    #[error("metrics: {0}")]
+    Metrics(#[from] BuildError),
     /// The table cannot be made or used.
     #[error("TABLE_NAME: the table {table} cannot be used: {cause}")]
     Table {
@@ -92,6 +97,7 @@ async fn build(
         let problem = "joining several hosts is not built yet; unset it to run one";
         return Err(ConfigError::new("REDIS_URL", problem).into());
     }
+    metrics::install()?;
     let store = Store::new(client, &config.store.table);
     let store = match &engine {
         Some(engine) => store.with_engine(Arc::new(engine.clone())),

@@ -33,7 +33,7 @@ use crate::{
     App,
     connection::{Connection, Queued, Transport, Wire},
     dispatch,
-    listener::Cut,
+    listener::{Cut, Peer},
     network,
 };
 
@@ -47,7 +47,7 @@ const LAST_INPUT: Duration = Duration::from_secs(1);
 /// Admits before the upgrade: a refusal is an HTTP status.
 pub(crate) async fn upgrade(
     State(app): State<App>,
-    ConnectInfo(cut): ConnectInfo<Cut>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
     uri: Uri,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
@@ -68,7 +68,7 @@ pub(crate) async fn upgrade(
         .max_message_size(read)
         .max_frame_size(read)
         .on_upgrade(move |socket| async move {
-            let (connection, outgoing) = open(&app, admitted, language, cut);
+            let (connection, outgoing) = open(&app, admitted, language, peer.cut);
             // Boxed: what greeting needs is not kept for as long as the connection lives.
             if let Err(error) = Box::pin(greet(&app, &connection)).await {
                 error.log("connect");
@@ -143,6 +143,10 @@ impl Transport for PlainTransport {
 
     fn is_forgotten(&self, _: bool) -> bool {
         self.outgoing.is_closed()
+    }
+
+    fn waiting(&self) -> Option<usize> {
+        Some(self.outgoing.max_capacity() - self.outgoing.capacity())
     }
 
     fn name(&self) -> (&'static str, Option<&'static str>) {
@@ -287,7 +291,7 @@ async fn handle(app: &App, connection: &Arc<Connection>, text: &str) -> Option<S
     let request = match Request::parse(text) {
         Ok(request) => request,
         Err(error) => {
-            dispatch::tell_error(connection, None, &error);
+            dispatch::refuse(connection, None, &error, false);
             return None;
         }
     };

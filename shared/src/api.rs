@@ -5,6 +5,7 @@ use std::{
     future::Future,
     panic::AssertUnwindSafe,
     pin::Pin,
+    time::Instant,
 };
 
 use futures_util::FutureExt;
@@ -12,6 +13,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
+use tracing::Instrument;
 
 use crate::{
     clock::Timestamp,
@@ -21,7 +23,9 @@ use crate::{
     ids::Id,
     language::Language,
     limits::Limits,
+    metrics::EventMeter,
     signal::Signal,
+    telemetry,
     text::Text,
     user::Caller,
 };
@@ -52,12 +56,16 @@ pub struct Done {}
 /// An ack or an error, encoded.
 pub type Answer = Result<Box<RawValue>>;
 
+/// Stands for all names that are no event's.
+const UNKNOWN: &str = "unknown";
+
 type Call = for<'a> fn(&'a Context, &'a Caller, &'a str) -> CallFuture<'a>;
 type CallFuture<'a> = Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
 struct Entry {
     open: bool,
     call: Call,
+    meter: EventMeter,
 }
 
 /// What the table of events is read into.
@@ -81,6 +89,8 @@ pub trait Table: Sized {
 #[derive(Default)]
 pub struct Api {
     events: BTreeMap<&'static str, Entry>,
+    /// All names that are no event's: what a client makes up is no label, and in no log.
+    unknown: EventMeter,
     signals: BTreeSet<&'static str>,
 }
 
@@ -88,7 +98,7 @@ impl Table for Api {
     /// # Panics
     /// When two events have one name.
     fn on_as<E: Event>(mut self, name: &'static str) -> Self {
-        let entry = Entry { open: E::OPEN, call: call::<E> };
+        let entry = Entry { open: E::OPEN, call: call::<E>, meter: <_>::default() };
         assert!(self.events.insert(name, entry).is_none(), "two events named {name}");
         self
     }
@@ -121,12 +131,20 @@ impl Api {
         name: &str,
         arguments: &[&RawValue],
     ) -> Answer {
+        let started = Instant::now();
+        let found = self.events.get_key_value(name);
+        let (name, meter) = found.map_or((UNKNOWN, &self.unknown), |(name, e)| (*name, &e.meter));
+        let span = telemetry::event(name, caller, arguments);
         // A handler's mistake is one event's: whoever sent it is told, and the connection goes on.
-        let answer = AssertUnwindSafe(self.dispatch(cx, caller, name, arguments)).catch_unwind();
-        let answer = answer.await.unwrap_or_else(|_| Err(Error::internal("a handler panicked")));
+        let dispatched = self.dispatch(cx, caller, found.map(|(_, entry)| entry), arguments);
+        let answer = AssertUnwindSafe(dispatched).catch_unwind().instrument(span.clone()).await;
+        let answer = answer.unwrap_or_else(|_| Err(Error::internal("a handler panicked")));
         if let Err(error) = &answer {
-            error.log(name);
+            span.in_scope(|| error.log(name));
         }
+        let (code, took) = (answer.as_ref().err().map(Error::code), started.elapsed());
+        meter.answered(name, code, took);
+        telemetry::answered(&span, code, took);
         answer
     }
 
@@ -134,10 +152,10 @@ impl Api {
         &self,
         cx: &Context,
         caller: &Caller,
-        name: &str,
+        entry: Option<&Entry>,
         arguments: &[&RawValue],
     ) -> Answer {
-        let Some(entry) = self.events.get(name) else {
+        let Some(entry) = entry else {
             return Err(Error::new(Code::UnknownEvent, Text::UnknownEvent));
         };
         if caller.expires.is_some_and(|expires| expires <= Timestamp::now()) {

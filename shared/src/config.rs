@@ -52,7 +52,7 @@ pub struct Config {
     pub presence: PresenceConfig,
     /// How dead Socket.IO connections are noticed. No variable: clients are told, and follow.
     pub heartbeat: Heartbeat,
-    /// `LOG_FORMAT` and `RUST_LOG`.
+    /// `LOG_FORMAT`, `RUST_LOG` and `OTEL_EXPORTER_OTLP_ENDPOINT`.
     pub log: LogConfig,
     /// What a function in the cloud is told by its template; none on a host.
     pub cloud: Option<CloudConfig>,
@@ -187,6 +187,8 @@ pub struct LogConfig {
     pub filter: String,
     /// `LOG_FORMAT=json`.
     pub json: bool,
+    /// Whether spans are exported: `OTEL_EXPORTER_OTLP_ENDPOINT` is set. The exporter itself reads where to.
+    pub export: bool,
 }
 
 impl Config {

@@ -31,11 +31,14 @@ pub enum Code {
     PayloadTooLarge,
     /// No event of that name.
     UnknownEvent,
-    /// Our fault. The cause is in the log and never leaves the server.
+    /// Our fault. The cause is in the log and never leaves the server. The last one, by which they are counted.
     Internal,
 }
 
 impl Code {
+    /// How many there are.
+    pub(crate) const COUNT: usize = Self::Internal as usize + 1;
+
     /// The code on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -300,6 +303,10 @@ fn details(_: &mut SchemaGenerator) -> Schema {
 impl From<serde_json::Error> for Error {
     /// Only for our own data: a payload's errors are answered by field, in `api`.
     fn from(error: serde_json::Error) -> Self {
+        if error.is_data() {
+            // It would quote what it found, and that may be a message.
+            return Self::internal("JSON of another form than expected");
+        }
         Self::internal(error)
     }
 }
@@ -314,7 +321,7 @@ impl fmt::Display for Error {
 impl StdError for Error {}
 
 /// An error with the causes below it, on one line.
-struct Chain<'a>(&'a (dyn StdError + Send + Sync));
+pub(crate) struct Chain<'a>(pub(crate) &'a (dyn StdError + 'static));
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -17,6 +17,7 @@ pub mod language;
 pub mod later;
 pub mod limits;
 pub mod log;
+pub mod metrics;
 pub mod plain;
 pub mod push;
 pub mod signal;

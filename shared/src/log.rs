@@ -220,6 +220,13 @@ impl ChannelLog {
         turn.lock_owned().await
     }
 
+    /// How many entries wait to be written, in each channel.
+    #[must_use]
+    pub fn waiting(&self) -> Vec<usize> {
+        let channels: Vec<_> = self.0.channels.lock().values().cloned().collect();
+        channels.iter().map(|channel| channel.queue.lock().waiting.len()).collect()
+    }
+
     async fn enqueue(&self, id: &Id, encode: Encode, alone: bool) -> Result<Slot, Refused> {
         let (answer, answered) = oneshot::channel();
         let channel = self.channel(id);

@@ -9,8 +9,9 @@ use std::{
 
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader, Lines},
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines},
     process::{Child, ChildStdout, Command},
+    task::JoinHandle,
     time::timeout,
 };
 
@@ -97,7 +98,22 @@ impl Process {
     pub(crate) async fn run(mut command: Command) -> Self {
         // Nobody reads it here, and a full pipe would stop the host: into the test's own output.
         command.stderr(Stdio::inherit());
+        Self::ready(command.spawn().expect("it runs")).await
+    }
+
+    /// As [`Process::run`]; what the host logs until it ends comes with it.
+    pub(crate) async fn logged(mut command: Command) -> (Self, JoinHandle<String>) {
         let mut child = command.spawn().expect("it runs");
+        let mut log = child.stderr.take().expect("a pipe");
+        let log = tokio::spawn(async move {
+            let mut text = String::new();
+            log.read_to_string(&mut text).await.expect("text");
+            text
+        });
+        (Self::ready(child).await, log)
+    }
+
+    async fn ready(mut child: Child) -> Self {
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let line = timeout(DEADLINE, lines.next_line()).await.expect("ready in time");
         let ready = line.expect("text").expect("a line");

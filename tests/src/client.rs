@@ -71,6 +71,11 @@ impl Client {
         Some(self.asked)
     }
 
+    /// Sends a frame, whatever it is.
+    pub(crate) async fn send_text(&mut self, frame: String) {
+        self.socket.send(Message::text(frame)).await.expect("a connection");
+    }
+
     /// The next frame; `None` when the connection has ended.
     pub(crate) async fn frame(&mut self) -> Option<Value> {
         loop {

@@ -2,6 +2,7 @@
 //! the host, and files of its own for what only the cloud has.
 
 mod bootstrap;
+mod emf;
 mod stack;
 
 use std::{net::TcpListener, process::Command, sync::OnceLock};

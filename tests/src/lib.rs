@@ -34,6 +34,8 @@ mod life;
 #[cfg(test)]
 mod log;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod packaging;
@@ -41,6 +43,8 @@ mod packaging;
 mod recipes;
 #[cfg(test)]
 mod recorder;
+#[cfg(test)]
+mod secrets;
 #[cfg(test)]
 mod socketio;
 #[cfg(test)]

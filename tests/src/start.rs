@@ -71,6 +71,8 @@ async fn a_wrong_value_is_named() {
         ("TYPING_SECONDS", "0"),
         ("LOG_FORMAT", "xml"),
         ("RUST_LOG", "tertulia=loud"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "no address"),
     ];
     let mut failures = Vec::new();
     for (variable, value) in wrong {

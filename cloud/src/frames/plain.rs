@@ -3,6 +3,7 @@
 use shared::{
     api::encode_failure,
     error::{Error, Result},
+    metrics::frame_refused,
     plain::{self, Request, ack_frame},
     store::connections::Connection,
 };
@@ -16,12 +17,9 @@ pub(super) async fn answer(
     rows: Result<Vec<Connection>>,
 ) -> Option<String> {
     let language = language(rows.as_deref().unwrap_or_default());
-    let text = match invocation.text() {
-        Ok(text) => text,
-        Err(error) => return tell(None, None, &error, language),
-    };
-    let request = match Request::parse(text) {
-        Ok(request) => request,
+    let parsed = invocation.text().and_then(|text| Ok((text, Request::parse(text)?)));
+    let (text, request) = match parsed.inspect_err(frame_refused) {
+        Ok(parsed) => parsed,
         Err(error) => return tell(None, None, &error, language),
     };
     let name = request.name();
@@ -29,7 +27,7 @@ pub(super) async fn answer(
         let rows = rows.map_err(|error| error.without_cause())?;
         let row = rows.first().ok_or_else(|| Error::internal("a plain connection has no row"))?;
         let wants_ack = request.id().is_some();
-        let name = name.as_deref().ok_or_else(plain::nameless)?;
+        let name = name.as_deref().ok_or_else(plain::nameless).inspect_err(frame_refused)?;
         call(cloud, row, name, &[request.data()], text.len(), wants_ack).await
     };
     match (handled.await, request.id()) {

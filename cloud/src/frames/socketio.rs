@@ -7,6 +7,7 @@ use shared::{
         message,
     },
     error::{Error, Result},
+    metrics::frame_refused,
     store::connections::{Connection, Kind},
 };
 
@@ -92,11 +93,11 @@ async fn event(
     };
     let language = row.as_ref().map_or(before, |row| row.language);
     let handled = async {
-        if packet.kind == PacketKind::BinaryEvent {
-            return Err(engineio::no_binary());
-        }
-        let row = row?;
-        let (name, arguments) = engineio::event(packet.json)?;
+        let event = match packet.kind {
+            PacketKind::BinaryEvent => Err(engineio::no_binary()),
+            _ => engineio::event(packet.json),
+        };
+        let ((name, arguments), row) = (event.inspect_err(frame_refused)?, row?);
         call(cloud, &row, &name, &arguments, packet.json.len(), packet.id.is_some()).await
     };
     match (handled.await, packet.id) {
@@ -122,6 +123,7 @@ async fn entered(cloud: &Cloud, rows: Vec<Connection>, id: &str) -> Result<Optio
 
 /// Answers what belongs to no event, where the client can hear it.
 fn refuse(rows: &[Connection], namespace: &'static str, error: &Error) -> Option<String> {
+    frame_refused(error);
     match rows.iter().find(|row| row.kind == Kind::Namespace) {
         Some(row) => tell(Some(Address::of(&row.id).namespace()?), None, error, row.language),
         None => Some(message(&connect_error_packet(namespace, error, language(rows)))),

@@ -14,19 +14,26 @@ mod rooms;
 
 use std::sync::Arc;
 
-use axum::{Extension, Router, extract::DefaultBodyLimit, http::StatusCode, middleware};
+use axum::{
+    Extension, Router,
+    extract::{DefaultBodyLimit, MatchedPath, Request},
+    http::{Method, StatusCode},
+    middleware::{self, Next},
+    response::Response,
+};
 use shared::{
     api::Api,
     context::Context,
     error::{Code, Error},
     ids::RoomKind,
+    metrics::http_request,
     text::Text,
 };
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::SwaggerUi;
 
-pub use self::{origins::Origins, problem::Problem};
+pub use self::{origins::Origins, problem::Problem, request::must_be_admin};
 
 /// What a REST handler answers.
 type Answer<T> = Result<T, Problem>;
@@ -84,6 +91,24 @@ pub fn router(cx: Context, api: Arc<Api>) -> Router {
         .layer(middleware::from_fn(problem::speak))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .layer(DefaultBodyLimit::max(limit))
+        .layer(middleware::from_fn(count))
+}
+
+/// Counts a request, once it is answered.
+async fn count(request: Request, next: Next) -> Response {
+    let method = match *request.method() {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    };
+    let path = request.extensions().get::<MatchedPath>();
+    let route = path.map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let response = next.run(request).await;
+    http_request(method, route, response.status().as_u16());
+    response
 }
 
 /// Channels and groups are managed alike.

@@ -28,6 +28,11 @@ use super::{Problem, Rest, problem};
 pub(crate) struct Signed(pub(crate) Arc<User>);
 
 impl Signed {
+    async fn of(parts: &Parts, cx: &Context) -> Result<Self, Error> {
+        let found = find(parts, cx).await?;
+        found.map(Self).ok_or_else(|| Error::new(Code::Unauthorized, Text::TokenMissing))
+    }
+
     fn require(&self, roles: &[&str]) -> Result<(), Error> {
         if self.0.has_role(roles) {
             return Ok(());
@@ -67,8 +72,7 @@ impl FromRequestParts<Rest> for Admin {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
-        let by = <Signed as FromRequestParts<Rest>>::from_request_parts(parts, rest).await?;
-        by.require(&["admin"])?;
+        must_be_admin(parts, &rest.cx).await?;
         Ok(Self)
     }
 }
@@ -91,10 +95,7 @@ impl FromRequestParts<Rest> for Signed {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Self, Problem> {
-        match find(parts, &rest.cx).await? {
-            Some(user) => Ok(Self(user)),
-            None => Err(Error::new(Code::Unauthorized, Text::TokenMissing).into()),
-        }
+        Ok(Self::of(parts, &rest.cx).await?)
     }
 }
 
@@ -104,6 +105,14 @@ impl OptionalFromRequestParts<Rest> for Signed {
     async fn from_request_parts(parts: &mut Parts, rest: &Rest) -> Result<Option<Self>, Problem> {
         Ok(find(parts, &rest.cx).await?.map(Self))
     }
+}
+
+/// Refuses a request without a token that has the role `admin`.
+///
+/// # Errors
+/// `UNAUTHORIZED` without a good token, `FORBIDDEN` without the role.
+pub async fn must_be_admin(parts: &Parts, cx: &Context) -> Result<(), Problem> {
+    Signed::of(parts, cx).await?.require(&["admin"]).map_err(Problem)
 }
 
 async fn find(parts: &Parts, cx: &Context) -> Result<Option<Arc<User>>, Error> {

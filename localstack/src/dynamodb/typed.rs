@@ -6,6 +6,9 @@ use aws_sdk_dynamodb::error::ErrorMetadata;
 use aws_sdk_dynamodb::operation::batch_get_item::{
     BatchGetItemError, BatchGetItemInput, BatchGetItemOutput,
 };
+use aws_sdk_dynamodb::operation::batch_write_item::{
+    BatchWriteItemError, BatchWriteItemInput, BatchWriteItemOutput,
+};
 use aws_sdk_dynamodb::operation::delete_item::{
     DeleteItemError, DeleteItemInput, DeleteItemOutput,
 };
@@ -22,8 +25,8 @@ use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types as sdk;
 use aws_sdk_dynamodb::types::error as refused;
 use dynoxide::actions::{
-    batch_get_item, delete_item, get_item, put_item, query, transact_write_items as transact,
-    update_item,
+    batch_get_item, batch_write_item, delete_item, get_item, put_item, query,
+    transact_write_items as transact, update_item,
 };
 use dynoxide::{AttributeValue, DynoxideError};
 use shared::store;
@@ -70,6 +73,30 @@ impl store::Engine for Engine {
         let items = |items: Vec<Item>| items.into_iter().map(told).collect();
         let found = tables.map(|(table, found)| (table, items(found))).collect();
         Ok(BatchGetItemOutput::builder().set_responses(Some(found)).build())
+    }
+
+    fn batch_write_item(
+        &self,
+        request: BatchWriteItemInput,
+    ) -> Result<BatchWriteItemOutput, Box<BatchWriteItemError>> {
+        let write = |write: sdk::WriteRequest| batch_write_item::WriteRequest {
+            put_request: write
+                .put_request
+                .map(|put| batch_write_item::PutRequest { item: taken(put.item) }),
+            delete_request: write
+                .delete_request
+                .map(|delete| batch_write_item::DeleteRequest { key: taken(delete.key) }),
+        };
+        let tables = request.request_items.unwrap_or_default().into_iter();
+        let writes = |writes: Vec<_>| writes.into_iter().map(write).collect();
+        let request = batch_write_item::BatchWriteItemRequest {
+            request_items: tables.map(|(table, all)| (table, writes(all))).collect(),
+            ..Default::default()
+        };
+        let answer = self.inner.database.batch_write_item(request);
+        // The engine writes all of them, or none.
+        answer.map_err(|error| BatchWriteItemError::generic(metadata(&error)))?;
+        Ok(BatchWriteItemOutput::builder().build())
     }
 
     fn put_item(&self, request: PutItemInput) -> Result<PutItemOutput, Box<PutItemError>> {

@@ -30,6 +30,12 @@ impl Session {
         *self.network.lock() = Some(network);
     }
 
+    /// How many events wait, in each namespace.
+    pub(crate) fn inboxes(&self) -> Vec<usize> {
+        let namespaces = self.namespaces.lock();
+        namespaces.entered.values().map(|entered| entered.inbox.lock().waiting.len()).collect()
+    }
+
     /// Cuts the network connection: the writer of a reader that takes nothing would wait for ever.
     pub(crate) fn cut(&self) {
         if let Some(network) = self.network.lock().take() {
@@ -98,6 +104,11 @@ impl Transport for NamespaceTransport {
 
     fn is_forgotten(&self, closing: bool) -> bool {
         closing || self.socket.strong_count() == 0
+    }
+
+    /// The engine keeps that to itself.
+    fn waiting(&self) -> Option<usize> {
+        None
     }
 
     fn name(&self) -> (&'static str, Option<&'static str>) {

@@ -240,7 +240,16 @@ impl Vars {
                 ));
             }
         };
-        Ok(LogConfig { filter: self.text_or("RUST_LOG", "info"), json })
+        let endpoint: Option<Uri> = self.parse("OTEL_EXPORTER_OTLP_ENDPOINT")?;
+        let is_http = |uri: &Uri| matches!(uri.scheme_str(), Some("http" | "https"));
+        if endpoint.as_ref().is_some_and(|uri| !is_http(uri)) {
+            return Err(ConfigError::new(
+                "OTEL_EXPORTER_OTLP_ENDPOINT",
+                "is no address of a collector, such as http://localhost:4318",
+            ));
+        }
+        let filter = self.text_or("RUST_LOG", "info");
+        Ok(LogConfig { filter, json, export: endpoint.is_some() })
     }
 }
 

@@ -48,7 +48,7 @@ use std::{collections::HashMap, error::Error as StdError, fmt::Write as _, sync:
 use aws_sdk_dynamodb::{
     Client,
     config::http::HttpResponse,
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     operation::{
         delete_item::DeleteItemInput,
         get_item::GetItemInput,
@@ -64,7 +64,7 @@ use sha2::{Digest, Sha256};
 pub use self::{attributes::Attributes, requests::Engine};
 use crate::{
     clock::Timestamp,
-    error::{Error, Result},
+    error::{Chain, Error, Result},
 };
 
 /// How long a throttled client is told to wait.
@@ -234,10 +234,12 @@ fn failed<E>(error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    if is_throttle(error.code()) || matches!(error, SdkError::TimeoutError(_)) {
-        return Error::rate_limited(THROTTLED_MS);
+    match error {
+        SdkError::TimeoutError(_) => Error::rate_limited(THROTTLED_MS),
+        error if is_throttle(error.code()) => Error::rate_limited(THROTTLED_MS),
+        // Without the answer itself, which may hold an item, and so a message.
+        error => Error::internal(Chain(&error).to_string()),
     }
-    Error::internal(DisplayErrorContext(error).to_string())
 }
 
 /// Whether a put, update or delete failed by its own condition.

@@ -1,11 +1,11 @@
 //! How requests leave the store: through the AWS SDK, or as they are to an engine in this process.
 
-use std::future::Future;
+use std::{future::Future, time::Instant};
 
 use aws_sdk_dynamodb::{
     Client,
     config::http::HttpResponse,
-    error::SdkError,
+    error::{ProvideErrorMetadata, SdkError},
     operation::{
         self,
         transact_write_items::{
@@ -15,14 +15,17 @@ use aws_sdk_dynamodb::{
     types::TransactWriteItem,
 };
 
-use super::Store;
+use super::{Store, is_throttle};
+use crate::metrics::{Outcome, StoreMeter};
 
 type Answer<T, E> = Result<T, SdkError<E, HttpResponse>>;
 
 /// A request that is ready to be sent.
 pub(super) trait Request: Sized {
     type Output;
-    type Error;
+    type Error: ProvideErrorMetadata;
+
+    fn meter() -> &'static StoreMeter;
 
     fn by_sdk(
         self,
@@ -36,7 +39,7 @@ pub(super) trait Request: Sized {
 }
 
 macro_rules! requests {
-    ($($name:ident: $Builder:ident, $Input:ident, $Output:ident, $Error:ident;)*) => {
+    ($($name:ident $operation:literal: $Builder:ident, $Input:ident, $Output:ident, $Error:ident;)*) => {
         /// A DynamoDB in this process that takes requests as they are: no JSON, no HTTP, no waiting.
         pub trait Engine: Send + Sync {
             $(
@@ -55,6 +58,11 @@ macro_rules! requests {
             impl Request for operation::$name::builders::$Builder {
                 type Output = operation::$name::$Output;
                 type Error = operation::$name::$Error;
+
+                fn meter() -> &'static StoreMeter {
+                    static METER: StoreMeter = StoreMeter::of($operation);
+                    &METER
+                }
 
                 fn by_sdk(
                     self,
@@ -76,25 +84,45 @@ macro_rules! requests {
 }
 
 requests! {
-    batch_get_item: BatchGetItemInputBuilder, BatchGetItemInput, BatchGetItemOutput, BatchGetItemError;
-    delete_item: DeleteItemInputBuilder, DeleteItemInput, DeleteItemOutput, DeleteItemError;
-    get_item: GetItemInputBuilder, GetItemInput, GetItemOutput, GetItemError;
-    put_item: PutItemInputBuilder, PutItemInput, PutItemOutput, PutItemError;
-    query: QueryInputBuilder, QueryInput, QueryOutput, QueryError;
-    transact_write_items: TransactWriteItemsInputBuilder, TransactWriteItemsInput, TransactWriteItemsOutput, TransactWriteItemsError;
-    update_item: UpdateItemInputBuilder, UpdateItemInput, UpdateItemOutput, UpdateItemError;
+    batch_get_item "BatchGetItem": BatchGetItemInputBuilder, BatchGetItemInput, BatchGetItemOutput, BatchGetItemError;
+    batch_write_item "BatchWriteItem": BatchWriteItemInputBuilder, BatchWriteItemInput, BatchWriteItemOutput, BatchWriteItemError;
+    delete_item "DeleteItem": DeleteItemInputBuilder, DeleteItemInput, DeleteItemOutput, DeleteItemError;
+    get_item "GetItem": GetItemInputBuilder, GetItemInput, GetItemOutput, GetItemError;
+    put_item "PutItem": PutItemInputBuilder, PutItemInput, PutItemOutput, PutItemError;
+    query "Query": QueryInputBuilder, QueryInput, QueryOutput, QueryError;
+    transact_write_items "TransactWriteItems": TransactWriteItemsInputBuilder, TransactWriteItemsInput, TransactWriteItemsOutput, TransactWriteItemsError;
+    update_item "UpdateItem": UpdateItemInputBuilder, UpdateItemInput, UpdateItemOutput, UpdateItemError;
 }
 
 /// An error in the form that it has when it comes over HTTP.
-fn as_answered<E>(error: E) -> SdkError<E, HttpResponse> {
-    match 400.try_into() {
+fn as_answered<E: ProvideErrorMetadata>(error: E) -> SdkError<E, HttpResponse> {
+    let status: u16 = if error.code() == Some("InternalServerError") { 500 } else { 400 };
+    match status.try_into() {
         Ok(status) => SdkError::service_error(error, HttpResponse::new(status, "".into())),
         Err(impossible) => SdkError::construction_failure(impossible),
     }
 }
 
+fn outcome<T, E: ProvideErrorMetadata>(answer: &Answer<T, E>) -> Outcome {
+    match answer {
+        Ok(_) => Outcome::Ok,
+        Err(error) if is_throttle(error.code()) => Outcome::Throttled,
+        Err(SdkError::ServiceError(refused)) if !refused.raw().status().is_server_error() => {
+            Outcome::Refused
+        }
+        Err(_) => Outcome::Failed,
+    }
+}
+
 impl Store {
     pub(super) async fn send<R: Request>(&self, request: R) -> Answer<R::Output, R::Error> {
+        let started = Instant::now();
+        let answer = self.unmeasured(request).await;
+        R::meter().called(outcome(&answer), started.elapsed());
+        answer
+    }
+
+    async fn unmeasured<R: Request>(&self, request: R) -> Answer<R::Output, R::Error> {
         match &self.engine {
             Some(engine) => {
                 // The engine never suspends, so without this a task that calls in a loop would keep its worker for ever.

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{DeleteRequest, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::{
+    operation::batch_write_item::BatchWriteItemInput,
+    types::{DeleteRequest, PutRequest, WriteRequest},
+};
 use futures_util::future::try_join_all;
 
 use super::{
@@ -122,8 +125,8 @@ impl Store {
     async fn write_batch(&self, batch: Vec<WriteRequest>) -> Result<()> {
         let mut left = HashMap::from([(self.table.to_string(), batch)]);
         for _ in 0..ATTEMPTS {
-            let write = self.client.batch_write_item().set_request_items(Some(left));
-            left = write.send().await.map_err(failed)?.unprocessed_items.unwrap_or_default();
+            let write = BatchWriteItemInput::builder().set_request_items(Some(left));
+            left = self.send(write).await.map_err(failed)?.unprocessed_items.unwrap_or_default();
             if left.values().all(Vec::is_empty) {
                 return Ok(());
             }

@@ -31,7 +31,7 @@ pub(super) fn built() -> &'static Path {
     })
 }
 
-async fn ready() -> &'static Path {
+pub(super) async fn ready() -> &'static Path {
     tokio::task::spawn_blocking(built).await.expect("built")
 }
 
@@ -72,11 +72,29 @@ async fn start(binary: &Path) -> Duration {
     let runtime = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let address = runtime.local_addr().expect("an address").to_string();
     let started = Instant::now();
-    let mut function = Command::new(binary)
+    let mut function = function(binary, "send_message", &address).spawn().expect("it runs");
+    let asked = async {
+        let (mut socket, _) = runtime.accept().await.expect("a connection");
+        let mut request = [0; 512];
+        let read = socket.read(&mut request).await.expect("a request");
+        assert!(request[..read].starts_with(b"GET /2018-06-01/runtime/invocation/next"));
+        let elapsed = started.elapsed();
+        socket.shutdown().await.expect("an end");
+        elapsed
+    };
+    let elapsed = timeout(DEADLINE, asked).await.expect("it asks for work");
+    function.kill().await.expect("it ends");
+    elapsed
+}
+
+/// A function, as Lambda would run it.
+pub(super) fn function(binary: &Path, handler: &str, runtime: &str) -> Command {
+    let mut command = Command::new(binary);
+    command
         .env_clear()
         .envs([
-            ("_HANDLER", "send_message"),
-            ("AWS_LAMBDA_RUNTIME_API", address.as_str()),
+            ("_HANDLER", handler),
+            ("AWS_LAMBDA_RUNTIME_API", runtime),
             ("AWS_LAMBDA_FUNCTION_NAME", "send_message"),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "512"),
             ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
@@ -91,19 +109,6 @@ async fn start(binary: &Path) -> Duration {
             ("JWT_SECRET", SECRET),
         ])
         .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("it runs");
-    let asked = async {
-        let (mut socket, _) = runtime.accept().await.expect("a connection");
-        let mut request = [0; 512];
-        let read = socket.read(&mut request).await.expect("a request");
-        assert!(request[..read].starts_with(b"GET /2018-06-01/runtime/invocation/next"));
-        let elapsed = started.elapsed();
-        socket.shutdown().await.expect("an end");
-        elapsed
-    };
-    let elapsed = timeout(DEADLINE, asked).await.expect("it asks for work");
-    function.kill().await.expect("it ends");
-    elapsed
+        .kill_on_drop(true);
+    command
 }

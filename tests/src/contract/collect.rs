@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use shared::{
     api::{self, Event, Table},
     error::{ErrorEvent, Refusal},
+    fields,
     limits::Limits,
     signal::Signal,
 };
@@ -44,7 +45,7 @@ impl Table for Collector {
     fn on_as<E: Event>(mut self, name: &'static str) -> Self {
         let decode = |payload: &str, limits: &Limits| {
             let event: E = api::decode(payload)?;
-            Ok(event.validate_with(limits)?)
+            fields::validate(&event, limits)
         };
         let payload = schema::<E>(&mut self.read);
         let ack = schema::<E::Ack>(&mut self.written);
