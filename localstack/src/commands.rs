@@ -21,7 +21,7 @@ const ANSWER: Duration = Duration::from_secs(3);
 /// Prints every variable with the value in force; fails where a start would.
 pub(crate) fn config() -> Result<(), Failure> {
     let (config, settings) = Config::explained()?;
-    telemetry::start(&config.log)?;
+    telemetry::start(&config.log, None)?;
     Auth::new(&config.auth, config.presence.session_ttl.as_secs())?;
     let mut out = io::stdout().lock();
     for setting in settings {
