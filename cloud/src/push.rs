@@ -123,8 +123,8 @@ impl Gateway {
             connection_id: row.id,
             user_id: row.user.as_ref().map(|user| user.id.clone()),
             username: row.user.map(|user| user.username),
-            transport: if namespace.is_some() { "websocket" } else { "plain" },
-            namespace,
+            transport: if namespace.is_some() { "websocket" } else { "plain" }.into(),
+            namespace: namespace.map(Into::into),
             connected_at: row.connected_at,
         })
     }

@@ -66,7 +66,9 @@ pub async fn notify(cx: &Context, id: Uuid, notice: Notice) -> Result<(String, u
     let created_at = Timestamp::now();
     let notification = Notification { id: id.clone(), message, user_id, created_at };
     cx.store.keep_notification(&notification).await?;
-    let delivered = cx.to_room(&room, &NewNotification(notification)).await?;
+    let audience = Audience { counted: true, ..Audience::room(&room) };
+    let delivered =
+        cx.push.broadcast(&audience, &Frame::of(&NewNotification(notification))?).await?;
     Ok((id, delivered))
 }
 
@@ -137,6 +139,7 @@ pub async fn emit(cx: &Context, api: &Api, emit: Emit, rooms: Option<&[Room]>) -
         rooms,
         except_users: &emit.except_users,
         except_connections: &emit.except_connections,
+        counted: true,
         ..Audience::default()
     };
     cx.push.broadcast(&audience, &Frame::new(name, emit.data)).await

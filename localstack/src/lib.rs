@@ -1,5 +1,6 @@
 //! The local host: every event, all transports and the page in one process.
 
+mod bus;
 mod connection;
 mod dispatch;
 pub mod dynamodb;
@@ -38,11 +39,12 @@ use shared::{
     push::Push,
     text::Text,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::AbortHandle};
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use self::{
+    bus::Bus,
     connection::Connection,
     dynamodb::Engine,
     listener::{CuttableListener, Peer},
@@ -75,6 +77,9 @@ pub struct Parts {
     /// The Socket.IO sockets, by the engine's id.
     pub(crate) sockets: Mutex<HashMap<String, Weak<Socket>>>,
     engine: Option<Engine>,
+    /// Joins the hosts over one table, where there are several.
+    bus: Option<Arc<Bus>>,
+    timers: AbortHandle,
     draining: AtomicBool,
 }
 
@@ -190,6 +195,10 @@ impl App {
         }
         if let Err(error) = self.cx.store.forget_host(&self.cx.host).await {
             error.log("shutdown");
+        }
+        self.timers.abort();
+        if let Some(bus) = &self.bus {
+            bus.leave().await;
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    ops::{Deref, DerefMut},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -23,12 +24,41 @@ use shared::{
 
 use crate::connection::{Connection, Wire};
 
-type Members = HashMap<ConnectionId, Arc<Connection>>;
+type Connections = HashMap<ConnectionId, Arc<Connection>>;
+
+/// A room's connections. There is always one: an emptied room is gone, and made anew by who comes next.
+struct Members {
+    /// Tells a room from one of the same name that was there before.
+    born: u64,
+    connections: Connections,
+}
+
+impl Default for Members {
+    fn default() -> Self {
+        static BORN: AtomicU64 = AtomicU64::new(0);
+        let born = BORN.fetch_add(1, Ordering::Relaxed);
+        Self { born, connections: Connections::new() }
+    }
+}
+
+impl Deref for Members {
+    type Target = Connections;
+
+    fn deref(&self) -> &Connections {
+        &self.connections
+    }
+}
+
+impl DerefMut for Members {
+    fn deref_mut(&mut self) -> &mut Connections {
+        &mut self.connections
+    }
+}
 
 /// All connections of this process.
 #[derive(Default)]
 pub(crate) struct Hub {
-    connections: RwLock<Members>,
+    connections: RwLock<Connections>,
     rooms: RwLock<HashMap<Room, Members>>,
     evictions: AtomicU64,
 }
@@ -59,7 +89,25 @@ impl Hub {
         self.connections.read().values().cloned().collect()
     }
 
-    fn of_user(&self, user: &Id) -> Vec<Arc<Connection>> {
+    /// Tells apart the times in which a room has members; `None` while it has none.
+    pub(crate) fn born(&self, room: &Room) -> Option<u64> {
+        self.rooms.read().get(room).map(|members| members.born)
+    }
+
+    /// How many connections are in a room.
+    pub(crate) fn size(&self, room: &Room) -> usize {
+        self.rooms.read().get(room).map_or(0, |members| members.len())
+    }
+
+    /// Rooms with more connections than that, and how many; at most `limit` rooms.
+    pub(crate) fn crowds(&self, more_than: usize, limit: usize) -> Vec<(Room, usize)> {
+        let rooms = self.rooms.read();
+        let sizes = rooms.iter().map(|(room, members)| (room, members.len()));
+        let crowds = sizes.filter(|(_, size)| *size > more_than).take(limit);
+        crowds.map(|(room, size)| (room.clone(), size)).collect()
+    }
+
+    pub(crate) fn of_user(&self, user: &Id) -> Vec<Arc<Connection>> {
         let rooms = self.rooms.read();
         rooms
             .get(&Room::user(user))
@@ -67,7 +115,7 @@ impl Hub {
             .unwrap_or_default()
     }
 
-    fn enter(&self, connection: &Arc<Connection>, wanted: &[Room]) {
+    pub(crate) fn enter(&self, connection: &Arc<Connection>, wanted: &[Room]) {
         let mut rooms = self.rooms.write();
         // One that has just gone must not come back into a room.
         if !self.connections.read().contains_key(&connection.id) {

@@ -26,6 +26,7 @@ use uuid::Uuid;
 
 use crate::{
     App, Parts,
+    bus::Bus,
     dynamodb::{Engine, Location, OpenError},
     metrics,
     push::Hub,
@@ -93,35 +94,36 @@ async fn build(
     client: aws_sdk_dynamodb::Client,
     engine: Option<Engine>,
 ) -> Result<App, StartError> {
-    if config.redis_url.is_some() {
-        let problem = "joining several hosts is not built yet; unset it to run one";
-        return Err(ConfigError::new("REDIS_URL", problem).into());
-    }
     metrics::install()?;
     let store = Store::new(client, &config.store.table);
     let store = match &engine {
         Some(engine) => store.with_engine(Arc::new(engine.clone())),
         None => store,
     };
+    let hub = Arc::new(Hub::default());
+    let host: Arc<str> = Uuid::new_v4().simple().to_string().into();
+    let (timers, jobs) = Timers::new();
+    let bus = match &config.redis_url {
+        Some(url) => {
+            let (hub, timers) = (hub.clone(), timers.clone());
+            Some(Bus::join(url, &config, &host, hub, store.clone(), timers).await?)
+        }
+        None => None,
+    };
     prepare(&store, &config.store, engine.is_some()).await?;
     if is_development(&config) {
         config.auth.secret = Some(development_secret(&config)?);
     }
     let auth = Auth::new(&config.auth, config.presence.session_ttl.as_secs())?;
-    let hub = Arc::new(Hub::default());
-    let push: Arc<dyn Push> = hub.clone();
-    let (timers, jobs) = Timers::new();
-    let later: Arc<dyn Later> = Arc::new(timers);
-    let cx = Context {
-        log: ChannelLog::new(store.clone(), Some(Arc::clone(&push))),
-        store,
-        push,
-        later,
-        auth: Arc::new(auth),
-        host: Uuid::new_v4().simple().to_string().into(),
-        config: Arc::new(config),
+    let (push, later, log): (Arc<dyn Push>, Arc<dyn Later>, _) = match &bus {
+        Some(bus) => {
+            (bus.clone(), bus.clone(), ChannelLog::announced_by(store.clone(), bus.clone()))
+        }
+        None => (hub.clone(), Arc::new(timers), ChannelLog::new(store.clone(), Some(hub.clone()))),
     };
-    tokio::spawn(timers::run(cx.clone(), jobs));
+    let cx =
+        Context { log, store, push, later, auth: Arc::new(auth), host, config: Arc::new(config) };
+    let timers = tokio::spawn(timers::run(cx.clone(), jobs)).abort_handle();
     Ok(App(Arc::new(Parts {
         cx,
         api: Arc::new(functions::api()),
@@ -129,6 +131,8 @@ async fn build(
         tasks: TaskTracker::new(),
         sockets: Mutex::new(HashMap::new()),
         engine,
+        bus,
+        timers,
         draining: AtomicBool::new(false),
     })))
 }
@@ -184,5 +188,9 @@ async fn renew(app: &App, lease: Duration, first: bool) -> Result<(), Error> {
     }
     let alone = first && app.engine.is_some();
     let before = if alone { Timestamp::from_millis(AFTER_ALL) } else { now };
-    functions::presence::clean_up(&app.cx, before).await
+    functions::presence::clean_up(&app.cx, before).await?;
+    match &app.bus {
+        Some(bus) => bus.forget_dead().await,
+        None => Ok(()),
+    }
 }

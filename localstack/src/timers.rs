@@ -8,9 +8,10 @@ use shared::{
     error::Result,
     later::{Job, Later},
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinSet};
 
 /// Takes jobs until the context is there to do them in.
+#[derive(Clone)]
 pub(crate) struct Timers(mpsc::UnboundedSender<(Duration, Job)>);
 
 /// The jobs that were taken.
@@ -32,11 +33,19 @@ impl Later for Timers {
     }
 }
 
-/// Does each job when it is due.
+/// Does each job when it is due. Those that are not done are dropped with this.
 pub(crate) async fn run(cx: Context, mut jobs: Jobs) {
-    while let Some((delay, job)) = jobs.recv().await {
+    let mut waiting = JoinSet::new();
+    loop {
+        let (delay, job) = tokio::select! {
+            job = jobs.recv() => match job {
+                Some(job) => job,
+                None => return,
+            },
+            Some(_) = waiting.join_next() => continue,
+        };
         let cx = cx.clone();
-        tokio::spawn(async move {
+        waiting.spawn(async move {
             tokio::time::sleep(delay).await;
             if let Err(error) = functions::later::run(&cx, &job).await {
                 error.log("later");

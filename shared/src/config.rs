@@ -45,7 +45,7 @@ pub struct Config {
     /// `OPEN_ROOMS`: whether joining a room that nobody has made makes it.
     pub open_rooms: bool,
     /// `REDIS_URL`: joins several hosts over one DynamoDB.
-    pub redis_url: Option<String>,
+    pub redis_url: Option<RedisUrl>,
     /// Limits on what clients send.
     pub limits: Limits,
     /// Times and sizes of presence, typing and sessions.
@@ -74,6 +74,16 @@ pub struct CloudConfig {
     pub deliver_queue: String,
     /// `OPEN_QUEUE_URL`: takes new connections to be greeted; only `connect` needs it.
     pub open_queue: Option<String>,
+}
+
+/// An address that may carry a password, which no log shall show.
+#[derive(Clone)]
+pub struct RedisUrl(pub String);
+
+impl fmt::Debug for RedisUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RedisUrl")
+    }
 }
 
 /// How dead Socket.IO connections are noticed.
@@ -231,7 +241,7 @@ impl Config {
             store: vars.store(cloud.is_some())?,
             origins: vars.origins()?,
             open_rooms: vars.parse_or("OPEN_ROOMS", development)?,
-            redis_url: vars.text("REDIS_URL"),
+            redis_url: vars.text("REDIS_URL").map(RedisUrl),
             limits: vars.limits()?,
             presence: vars.presence(cloud.is_some())?,
             heartbeat: Heartbeat::default(),

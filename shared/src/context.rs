@@ -47,8 +47,8 @@ impl Context {
     ///
     /// # Errors
     /// `INTERNAL` when it cannot be encoded or handed over.
-    pub async fn to_room<S: Signal>(&self, room: &Room, signal: &S) -> Result<usize> {
-        self.push.broadcast(&Audience::room(room), &Frame::of(signal)?).await
+    pub async fn to_room<S: Signal>(&self, room: &Room, signal: &S) -> Result<()> {
+        self.push.broadcast(&Audience::room(room), &Frame::of(signal)?).await.map(drop)
     }
 
     /// Sends a signal to a room less the connection that is calling.

@@ -266,3 +266,10 @@ impl Serialize for Room {
         serializer.collect_str(self)
     }
 }
+
+impl<'de> Deserialize<'de> for Room {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        Self::parse(&name).ok_or_else(|| de::Error::custom("not a room's name"))
+    }
+}

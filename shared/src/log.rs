@@ -11,6 +11,7 @@ use std::{
     sync::Arc,
 };
 
+use async_trait::async_trait;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -77,7 +78,7 @@ impl Record {
 }
 
 /// A signal that follows an entry's broadcast.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Follow {
     /// The rooms, by name; a connection in several of them gets it once.
     pub rooms: Vec<String>,
@@ -152,9 +153,25 @@ impl Channel {
     }
 }
 
+/// Takes what was written here, together with what others write, and announces all of it in order.
+#[async_trait]
+pub trait Announcer: Send + Sync {
+    /// Takes entries that are durable, from number `first` on.
+    async fn landed(&self, channel: &Id, first: u64, records: Vec<Record>);
+}
+
+/// Who tells the connections of what was written.
+enum Announce {
+    /// Whoever reads the table's stream.
+    Elsewhere,
+    /// The writer, and of what others wrote in between.
+    Here(Arc<dyn Push>),
+    By(Arc<dyn Announcer>),
+}
+
 struct Inner {
     store: Store,
-    announce: Option<Arc<dyn Push>>,
+    announce: Announce,
     channels: Mutex<HashMap<Id, Arc<Channel>>>,
 }
 
@@ -166,10 +183,20 @@ impl ChannelLog {
     /// Logs that are announced from here, or, with `None`, by whoever reads the table's stream.
     #[must_use]
     pub fn new(store: Store, announce: Option<Arc<dyn Push>>) -> Self {
+        Self::over(store, announce.map_or(Announce::Elsewhere, Announce::Here))
+    }
+
+    /// Logs whose entries are handed over to be announced.
+    #[must_use]
+    pub fn announced_by(store: Store, announcer: Arc<dyn Announcer>) -> Self {
+        Self::over(store, Announce::By(announcer))
+    }
+
+    fn over(store: Store, announce: Announce) -> Self {
         Self(Arc::new(Inner { store, announce, channels: Mutex::default() }))
     }
 
-    /// Appends an entry. When this returns it is durable, and announced if that is done from here.
+    /// Appends an entry. When this returns it is durable, and announced, or handed over for that, if that is done from here.
     ///
     /// # Errors
     /// `RATE_LIMITED` when others were faster eight times or for three seconds.

@@ -1,9 +1,9 @@
 //! Reaching connections: rooms, broadcasts, and what is remembered with a connection.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use async_trait::async_trait;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
@@ -27,6 +27,8 @@ pub struct Audience<'a> {
     pub except_connections: &'a [String],
     /// Rooms with more connections than this are left out.
     pub room_max: Option<usize>,
+    /// Whether it matters to how many connections it goes. Else those of other hosts may be left out of the count.
+    pub counted: bool,
 }
 
 impl<'a> Audience<'a> {
@@ -53,7 +55,7 @@ pub enum Delivery {
 }
 
 /// A connection as `GET /connections` shows it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionInfo {
     /// Its id.
@@ -65,10 +67,10 @@ pub struct ConnectionInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// `websocket`, `polling` or `plain`.
-    pub transport: &'static str,
+    pub transport: Cow<'static, str>,
     /// The Socket.IO namespace; none for a plain WebSocket.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub namespace: Option<&'static str>,
+    pub namespace: Option<Cow<'static, str>>,
     /// The rooms that it is in.
     pub rooms: Vec<Room>,
     /// When it connected.
@@ -95,7 +97,7 @@ pub trait Push: Send + Sync {
     /// Sends to one connection.
     async fn send(&self, connection: &ConnectionId, frame: &Frame) -> Result<Delivery>;
 
-    /// Sends to many and says to how many connections.
+    /// Sends to many and says to how many connections, of all hosts if the audience is to be counted.
     async fn broadcast(&self, audience: &Audience<'_>, frame: &Frame) -> Result<usize>;
 
     /// Ends a connection.
@@ -127,6 +129,11 @@ pub trait Push: Send + Sync {
     /// How many evictions there were. A membership read before one of them may be stale and is read again. Where
     /// evictions elsewhere are not heard of, no two answers are the same.
     fn evictions(&self) -> u64;
+
+    /// Whether connections on other hosts can be reached at this moment.
+    fn reaches_all(&self) -> bool {
+        true
+    }
 
     /// The connections after `after` in the order of their ids, at most `limit`.
     async fn connections(&self, after: Option<&str>, limit: usize) -> Result<Vec<ConnectionInfo>>;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -20,7 +20,7 @@ pub trait Signal: Serialize + JsonSchema {
 }
 
 /// A signal, encoded: name and JSON payload. Each wire form is a concatenation of the two.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Frame {
     /// The event's name.
     pub event: Cow<'static, str>,

@@ -136,6 +136,20 @@ impl Client {
         }
     }
 
+    /// How many events of that name came in and were not asked for.
+    pub(crate) fn unread(&self, name: &str) -> usize {
+        self.events.iter().filter(|frame| frame["event"] == name).count()
+    }
+
+    /// Takes the data of the events of that name that came in and were not asked for.
+    pub(crate) fn take(&mut self, name: &str) -> Vec<Value> {
+        let frames = std::mem::take(&mut self.events);
+        let (taken, kept) = frames.into_iter().partition(|frame| frame["event"] == name);
+        self.events = kept;
+        let taken: VecDeque<Value> = taken;
+        taken.into_iter().map(|mut frame| frame["data"].take()).collect()
+    }
+
     /// Joins a channel, which the first to join makes.
     pub(crate) async fn join(&mut self, channel: &str) {
         self.ask("join_channel", json!({ "channelId": channel })).await;

@@ -3,7 +3,7 @@
 
 mod bootstrap;
 mod emf;
-mod stack;
+pub(crate) mod stack;
 
 use std::{net::TcpListener, process::Command, sync::OnceLock};
 
@@ -26,7 +26,7 @@ fn shared() -> &'static Stack {
     STACK.get_or_init(|| emulator().deploy("tertulia", &[]))
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.expect("it does not panic")
 }
 

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod binary;
 #[cfg(test)]
+mod bus;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod cloud;
@@ -43,6 +45,8 @@ mod packaging;
 mod recipes;
 #[cfg(test)]
 mod recorder;
+#[cfg(test)]
+mod redis;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]

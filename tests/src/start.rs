@@ -20,6 +20,7 @@ use crate::{
     binary::{Process, command, ends},
     client::{Client, DEADLINE, eventually, get, token},
     host::SECRET,
+    redis::Redis,
     socketio::SocketIo,
 };
 
@@ -120,6 +121,28 @@ async fn what_is_missing_is_said() {
     refuses(path, "DATA_DIR", &[("DATA_DIR", "other"), ("JWT_SECRET", SECRET)]).await;
 
     refuses(path, "TABLE_NAME", &elsewhere("http://127.0.0.1:1")).await;
+}
+
+/// A Redis that cannot be used stops the start; its password is not shown.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_cannot_be_used_is_said() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let closed = Redis::start(&["--requirepass", "another"]).await;
+    let silent = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+    let silent = silent.local_addr().expect("an address");
+    for url in [
+        "redis://:hush@127.0.0.1:1".to_owned(),
+        "http://:hush@127.0.0.1".to_owned(),
+        "hush".to_owned(),
+        closed.url().replace("//", "//:hush@"),
+        format!("redis://:hush@{silent}"),
+        format!("rediss://:hush@{silent}"),
+    ] {
+        let mut vars = elsewhere("http://127.0.0.1:1").to_vec();
+        vars.push(("REDIS_URL", &url));
+        let told = refuses(directory.path(), "REDIS_URL", &vars).await;
+        assert!(!told.contains("hush"), "{told}");
+    }
 }
 
 /// A table that takes a call and never answers must not keep the host, or a channel's writer, waiting for ever.

@@ -31,5 +31,12 @@ pub(crate) async fn ready(State(rest): State<Rest>) -> Response {
         let error = Error::new(Code::Internal, Text::StoreUnusable);
         return (StatusCode::SERVICE_UNAVAILABLE, Problem(error)).into_response();
     }
-    Json(json!({ "status": "ready" })).into_response()
+    // Without its bus a host still serves its own, and the others are no better off: no reason to send clients away.
+    let alone = !rest.cx.push.reaches_all();
+    let ready = if alone {
+        json!({ "status": "ready", "bus": "lost" })
+    } else {
+        json!({ "status": "ready" })
+    };
+    Json(ready).into_response()
 }

@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    Channel, Inner, RETRY_AFTER_MS, Record, Refused, Slot, Waiting, announce, announce_entry,
-    patience::jitter,
+    Announce, Channel, Inner, RETRY_AFTER_MS, Record, Refused, Slot, Waiting, announce,
+    announce_entry, patience::jitter,
 };
 use crate::{
     clock::Timestamp,
@@ -116,8 +116,14 @@ impl Inner {
         let last = landed.first + landed.entries.len() as u64 - 1;
         let messages = landed.entries.last().map_or(0, |entry| entry.messages);
         tail.next = Some((last + 1, messages));
-        if let Some(push) = &self.announce {
-            self.tell(push.as_ref(), channel, landed.first, landed.records, tail).await;
+        match &self.announce {
+            Announce::Elsewhere => {}
+            Announce::Here(push) => {
+                self.tell(push.as_ref(), channel, landed.first, landed.records, tail).await;
+            }
+            Announce::By(announcer) => {
+                announcer.landed(channel, landed.first, landed.records).await;
+            }
         }
         for (waiting, slot) in batch.into_iter().zip(landed.slots) {
             // Who does not wait any more does not need the answer.

@@ -18,7 +18,7 @@ use crate::tools;
 const READY_IN: Duration = Duration::from_secs(20);
 
 /// An emulator of AWS.
-pub(super) struct Emulator {
+pub(crate) struct Emulator {
     port: u16,
     process: Child,
 }
@@ -38,7 +38,7 @@ fn free_port() -> u16 {
 
 impl Emulator {
     /// Starts it; `vars` are what it and all functions see besides.
-    pub(super) fn start(vars: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(vars: &[(&str, &str)]) -> Self {
         let port = free_port();
         let process = Command::new(tools::ministack().join("ministack"))
             .envs([
@@ -66,7 +66,7 @@ impl Emulator {
         Self { port, process }
     }
 
-    fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
