@@ -5,7 +5,9 @@ mod bootstrap;
 mod emf;
 pub(crate) mod stack;
 
-use std::{net::TcpListener, process::Command, sync::OnceLock};
+use std::{net::TcpListener, process::Command};
+
+use parking_lot::Mutex;
 
 use self::stack::{Emulator, Stack};
 use crate::{
@@ -14,16 +16,30 @@ use crate::{
     tools,
 };
 
-/// The emulator that most files share.
-fn emulator() -> &'static Emulator {
-    static EMULATOR: OnceLock<Emulator> = OnceLock::new();
-    EMULATOR.get_or_init(|| Emulator::start(&[]))
+/// A stack for one file at a time, everything allowed, no limits; on an emulator of its own, which does one thing at a time.
+struct Deployed {
+    stack: Stack,
+    emulator: Emulator,
 }
 
-/// The stack that most files share: everything allowed, no limits.
-fn shared() -> &'static Stack {
-    static STACK: OnceLock<Stack> = OnceLock::new();
-    STACK.get_or_init(|| emulator().deploy("tertulia", &[]))
+/// Those that no file uses at this moment. One that a file failed on does not come back.
+static FREE: Mutex<Vec<Deployed>> = Mutex::new(Vec::new());
+
+impl Deployed {
+    async fn take() -> Self {
+        blocking(|| {
+            let free = FREE.lock().pop();
+            free.unwrap_or_else(|| {
+                let emulator = Emulator::start(&[]);
+                Self { stack: emulator.deploy("tertulia", &[]), emulator }
+            })
+        })
+        .await
+    }
+
+    fn give_back(self) {
+        FREE.lock().push(self);
+    }
 }
 
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
@@ -37,9 +53,10 @@ macro_rules! files {
         $(
             #[tokio::test(flavor = "multi_thread")]
             async fn $test() {
-                let environment = blocking(|| shared().environment()).await;
                 let _place = PLACES.acquire().await.expect("places");
-                node($file, &environment).await;
+                let deployed = Deployed::take().await;
+                node($file, &deployed.stack.environment()).await;
+                deployed.give_back();
             }
         )*
     };
@@ -89,8 +106,14 @@ macro_rules! modes {
             #[tokio::test(flavor = "multi_thread")]
             async fn $test() {
                 let _place = PLACES.acquire().await.expect("places");
-                let stack = blocking(|| emulator().deploy($file, &$parameters)).await;
+                let deployed = Deployed::take().await;
+                let (deployed, stack) = blocking(|| {
+                    let stack = deployed.emulator.deploy($file, &$parameters);
+                    (deployed, stack)
+                })
+                .await;
                 node($file, &stack.environment()).await;
+                deployed.give_back();
             }
         )*
     };
@@ -126,12 +149,13 @@ async fn cloud_throttled() {
 /// Clients cannot tell one host from the other.
 #[tokio::test(flavor = "multi_thread")]
 async fn both_hosts_say_the_same() {
-    let environment = blocking(|| shared().environment()).await;
     let _places = PLACES.acquire_many(SIDE_BY_SIDE).await.expect("places");
+    let deployed = Deployed::take().await;
     let host = Host::start(&[("PRESENCE_GRACE_SECONDS", "1")]).await;
     let local = script(&["transcript.mjs"], &[("TERTULIA_URL".into(), host.url())]).await;
-    let deployed = script(&["transcript.mjs"], &environment).await;
-    assert_eq!(local, deployed);
+    let cloud = script(&["transcript.mjs"], &deployed.stack.environment()).await;
+    deployed.give_back();
+    assert_eq!(local, cloud);
 }
 
 /// What AWS and the tools' own rules say of the template.
