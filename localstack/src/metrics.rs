@@ -7,15 +7,16 @@ use axum::{
     http::{HeaderMap, Uri, header},
     response::{IntoResponse, Response},
 };
-use functions::rest::{Problem, must_be_admin};
+use functions::rest::must_be_admin;
 use metrics::gauge;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use parking_lot::Mutex;
+use serde_json::Value;
 use shared::metrics::{
     BROADCAST_RECEIVERS, CONNECTIONS, QUEUE_DEPTH, QUEUE_DEPTH_MAX, RECEIVERS, SECONDS, describe,
 };
 
-use crate::{App, listener::Peer};
+use crate::{App, listener::Peer, network};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const TRANSPORTS: [&str; 3] = ["plain", "polling", "websocket"];
@@ -52,12 +53,14 @@ pub(crate) async fn serve(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     request: Request,
-) -> Result<Response, Problem> {
+) -> Response {
     let (parts, _) = request.into_parts();
-    if !is_local(peer.address.ip(), &parts.headers) {
-        must_be_admin(&parts, &app.cx).await?;
+    if !is_local(peer.address.ip(), &parts.headers)
+        && let Err(problem) = must_be_admin(&parts, &app.cx).await
+    {
+        return problem.say(network::language(&parts.headers, &parts.uri, &Value::Null));
     }
-    Ok(([(header::CONTENT_TYPE, TEXT)], read(&app)).into_response())
+    ([(header::CONTENT_TYPE, TEXT)], read(&app)).into_response()
 }
 
 /// Whether who asks is on this machine. Behind a proxy here everybody seems to be: one that says for whom it asks, or

@@ -44,9 +44,9 @@ async fn a_host_without_its_table_is_not_ready() {
     assert_eq!(answer.headers()["content-type"], "application/problem+json");
     let problem = json!({
         "type": "about:blank",
-        "title": "Service Unavailable",
+        "title": "Servicio no disponible",
         "status": 503,
-        "detail": "The store cannot be used",
+        "detail": "No se puede usar el almacén",
         "errorCode": "INTERNAL",
     });
     assert_eq!(answer.json::<serde_json::Value>().await.expect("JSON"), problem);
