@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{self, Write as _},
     path::Path,
+    sync::OnceLock,
 };
 
 use shared::config::{Config, ConfigError};
@@ -21,7 +22,10 @@ pub fn is_development(config: &Config) -> bool {
 /// # Errors
 /// When the file cannot be read or written.
 pub fn development_secret(config: &Config) -> Result<String, ConfigError> {
-    let Some(directory) = &config.store.data_dir else { return Ok(random()) };
+    static OF_THIS_PROCESS: OnceLock<String> = OnceLock::new();
+    let Some(directory) = &config.store.data_dir else {
+        return Ok(OF_THIS_PROCESS.get_or_init(random).clone());
+    };
     let path = directory.join(FILE);
     kept(directory, &path)
         .map_err(|error| ConfigError::new("DATA_DIR", format!("{}: {error}", path.display())))

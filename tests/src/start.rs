@@ -219,6 +219,18 @@ async fn development_needs_no_configuration() {
     host.kill().await;
 }
 
+/// A store that keeps nothing keeps no secret either: the printed link is good as long as the host lives.
+#[tokio::test]
+async fn development_in_memory_prints_a_link_that_works() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut host =
+        Process::start(directory.path(), &[("DATA_DIR", ":memory:"), ("JWT_SECRET", "")]).await;
+    let line = host.line().await.expect("a second line");
+    let (_, printed) = line.split_once("/#token=").expect("a token");
+    assert_eq!(get(host.address, "/connections", printed).await.0, 200);
+    host.kill().await;
+}
+
 /// Scripts wait for the one line on standard output: with a key there is no other.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_line_says_that_it_is_ready() {
