@@ -31,6 +31,7 @@ pub(crate) fn config() -> Result<(), Failure> {
 }
 
 /// Asks the host that is configured, on this machine, whether it lives.
+#[tokio::main(flavor = "current_thread")]
 pub(crate) async fn health() -> Result<(), Failure> {
     let address = nearest(Config::from_env()?.listen);
     if address.port() == 0 {

@@ -3,6 +3,8 @@
 //! It takes them as they are (`typed`), which is how a store that has it sends what every event needs; and for all that
 //! the SDK can ask, its pipeline runs as against AWS, down to the HTTP connector, which calls the engine (`wire`).
 
+mod database;
+mod inserts;
 mod typed;
 mod wire;
 
@@ -19,10 +21,11 @@ use aws_sdk_dynamodb::config::{
     BehaviorVersion, Config, Credentials, IdentityCache, Region, StalledStreamProtectionConfig,
 };
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
-use dynoxide::{Database, DynoxideError};
+use dynoxide::DynoxideError;
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
-use self::wire::{AUTOMATIC_TOKEN, Connector};
+use self::database::Database;
+use self::wire::Connector;
 
 /// The engine's file within the directory.
 const DATABASE_FILE: &str = "tertulia.db";
@@ -137,7 +140,6 @@ impl Engine {
             .region(Region::from_static("local"))
             .credentials_provider(Credentials::new("local", "local", None, None, "embedded"))
             .identity_cache(IdentityCache::no_cache())
-            .idempotency_token_provider(AUTOMATIC_TOKEN)
             // There is no network to lose an answer: what fails here fails again.
             .retry_config(RetryConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
@@ -151,7 +153,7 @@ impl Engine {
     /// When the engine fails or the runtime stops; the caller logs it.
     pub async fn sweep(&self) -> Result<usize, SweepError> {
         let engine = self.clone();
-        Ok(tokio::task::spawn_blocking(move || engine.inner.database.sweep_ttl()).await??)
+        Ok(tokio::task::spawn_blocking(move || engine.inner.database.sweep()).await??)
     }
 }
 
@@ -168,9 +170,7 @@ fn open_directory(directory: &Path) -> Result<(Database, File), OpenError> {
     let lock = lock(&directory)?;
     let file = directory.join(DATABASE_FILE);
     check(&file)?;
-    let database = open_with(|| Database::new(&address(&file)), &file)?;
-    // The public way to `synchronous = NORMAL`: a commit survives the process, and does not wait for the disk.
-    open_with(|| database.disable_bulk_loading(), &file)?;
+    let database = open_with(|| Database::open(&address(&file)), &file)?;
     Ok((database, lock))
 }
 

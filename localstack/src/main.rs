@@ -58,14 +58,13 @@ struct TokenArgs {
     hours: u32,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
-        None => serve().await,
+        None => start(),
         Some(Command::Token(args)) => print_token(args),
         Some(Command::Config) => commands::config(),
-        Some(Command::Health) => commands::health().await,
+        Some(Command::Health) => commands::health(),
         Some(Command::Completion { shell }) => commands::completion(shell, &mut Cli::command()),
     };
     match done {
@@ -79,8 +78,17 @@ async fn main() -> ExitCode {
 
 type Failure = Box<dyn std::error::Error>;
 
-async fn serve() -> Result<(), Failure> {
+fn start() -> Result<(), Failure> {
     let config = Config::from_env()?;
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    threads
+        .worker_threads(config.listen.workers.get())
+        .enable_all()
+        .build()?
+        .block_on(serve(config))
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
     let traces = Traces::new(&config.log)?;
     telemetry::start(&config.log, traces.layer())?;
     // Before anything is opened, so that a signal during the start ends it as well.

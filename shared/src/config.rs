@@ -3,7 +3,10 @@
 mod settings;
 mod vars;
 
-use std::{collections::BTreeMap, fmt, net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap, fmt, net::IpAddr, num::NonZeroUsize, path::PathBuf, thread,
+    time::Duration,
+};
 
 use thiserror::Error;
 
@@ -102,13 +105,15 @@ impl Default for Heartbeat {
     }
 }
 
-/// `HOST` and `PORT`.
+/// `HOST`, `PORT` and `WORKER_THREADS`.
 #[derive(Clone, Copy, Debug)]
 pub struct Listen {
     /// `HOST`: an IP address.
     pub host: IpAddr,
     /// `PORT`: 0 takes a free one.
     pub port: u16,
+    /// `WORKER_THREADS`: how many threads serve all connections.
+    pub workers: NonZeroUsize,
 }
 
 /// Which DynamoDB.
@@ -228,17 +233,19 @@ impl Config {
     }
 
     fn read(vars: &Vars) -> Result<Self, ConfigError> {
+        let cloud = vars.cloud()?;
+        let store = vars.store(cloud.is_some())?;
         let listen = Listen {
             host: vars.parse_or("HOST", IpAddr::from([127, 0, 0, 1]))?,
             port: vars.parse_or("PORT", 4000)?,
+            workers: vars.parse_or("WORKER_THREADS", workers(store.kind))?,
         };
-        let cloud = vars.cloud()?;
         let loopback = listen.host.is_loopback() && cloud.is_none();
         let auth = vars.auth(loopback)?;
         let development = loopback && !auth.has_key();
         let config = Self {
             listen,
-            store: vars.store(cloud.is_some())?,
+            store,
             origins: vars.origins()?,
             open_rooms: vars.parse_or("OPEN_ROOMS", development)?,
             redis_url: vars.text("REDIS_URL").map(RedisUrl),
@@ -254,6 +261,14 @@ impl Config {
             return Err(ConfigError::new("REDIS_URL", "several hosts need STORE=dynamodb"));
         }
         Ok(config)
+    }
+}
+
+/// The embedded store does one thing at a time, and threads that hand each other work cost more than they bring.
+fn workers(store: StoreKind) -> NonZeroUsize {
+    match store {
+        StoreKind::Embedded => NonZeroUsize::MIN,
+        StoreKind::DynamoDb => thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
     }
 }
 

@@ -1,7 +1,9 @@
 //! The engine as a store reaches it: the SDK's own types in and out, with nothing encoded in between.
 
 use std::collections::HashMap;
+use std::iter;
 
+use async_trait::async_trait;
 use aws_sdk_dynamodb::error::ErrorMetadata;
 use aws_sdk_dynamodb::operation::batch_get_item::{
     BatchGetItemError, BatchGetItemInput, BatchGetItemOutput,
@@ -32,12 +34,14 @@ use dynoxide::{AttributeValue, DynoxideError};
 use shared::store;
 
 use super::Engine;
+use super::inserts::NewItem;
 
 type Item = HashMap<String, AttributeValue>;
 type SdkItem = HashMap<String, sdk::AttributeValue>;
 
+#[async_trait]
 impl store::Engine for Engine {
-    fn get_item(&self, request: GetItemInput) -> Result<GetItemOutput, Box<GetItemError>> {
+    async fn get_item(&self, request: GetItemInput) -> Result<GetItemOutput, Box<GetItemError>> {
         let request = get_item::GetItemRequest {
             table_name: request.table_name.unwrap_or_default(),
             key: given(request.key),
@@ -46,12 +50,12 @@ impl store::Engine for Engine {
             expression_attribute_names: request.expression_attribute_names,
             ..Default::default()
         };
-        let answer = self.inner.database.get_item(request);
+        let answer = self.inner.database.run(get_item::execute, request);
         let answer = answer.map_err(|error| GetItemError::generic(metadata(&error)))?;
         Ok(GetItemOutput::builder().set_item(answer.item.map(told)).build())
     }
 
-    fn batch_get_item(
+    async fn batch_get_item(
         &self,
         request: BatchGetItemInput,
     ) -> Result<BatchGetItemOutput, Box<BatchGetItemError>> {
@@ -67,7 +71,7 @@ impl store::Engine for Engine {
             request_items: tables.map(|(table, keys)| (table, wanted(keys))).collect(),
             ..Default::default()
         };
-        let answer = self.inner.database.batch_get_item(request);
+        let answer = self.inner.database.run(batch_get_item::execute, request);
         let answer = answer.map_err(|error| BatchGetItemError::generic(metadata(&error)))?;
         let tables = answer.responses.into_iter();
         let items = |items: Vec<Item>| items.into_iter().map(told).collect();
@@ -75,7 +79,7 @@ impl store::Engine for Engine {
         Ok(BatchGetItemOutput::builder().set_responses(Some(found)).build())
     }
 
-    fn batch_write_item(
+    async fn batch_write_item(
         &self,
         request: BatchWriteItemInput,
     ) -> Result<BatchWriteItemOutput, Box<BatchWriteItemError>> {
@@ -93,13 +97,17 @@ impl store::Engine for Engine {
             request_items: tables.map(|(table, all)| (table, writes(all))).collect(),
             ..Default::default()
         };
-        let answer = self.inner.database.batch_write_item(request);
+        let answer = self.inner.database.run(batch_write_item::execute, request);
         // The engine writes all of them, or none.
         answer.map_err(|error| BatchWriteItemError::generic(metadata(&error)))?;
         Ok(BatchWriteItemOutput::builder().build())
     }
 
-    fn put_item(&self, request: PutItemInput) -> Result<PutItemOutput, Box<PutItemError>> {
+    async fn put_item(&self, request: PutItemInput) -> Result<PutItemOutput, Box<PutItemError>> {
+        let inserted = self.inner.database.insert(iter::once(NewItem::asked(&request))).await;
+        if inserted.map_err(|error| PutItemError::generic(metadata(&error)))? {
+            return Ok(PutItemOutput::builder().build());
+        }
         let request = put_item::PutItemRequest {
             table_name: request.table_name.unwrap_or_default(),
             item: given(request.item),
@@ -112,16 +120,17 @@ impl store::Engine for Engine {
                 .map(name),
             ..Default::default()
         };
-        let answer = self.inner.database.put_item(request).map_err(|error| match error {
-            DynoxideError::ConditionalCheckFailedException(..) => {
-                PutItemError::ConditionalCheckFailedException(condition(error))
-            }
-            error => PutItemError::generic(metadata(&error)),
-        })?;
+        let answer =
+            self.inner.database.run(put_item::execute, request).map_err(|error| match error {
+                DynoxideError::ConditionalCheckFailedException(..) => {
+                    PutItemError::ConditionalCheckFailedException(condition(error))
+                }
+                error => PutItemError::generic(metadata(&error)),
+            })?;
         Ok(PutItemOutput::builder().set_attributes(answer.attributes.map(told)).build())
     }
 
-    fn update_item(
+    async fn update_item(
         &self,
         request: UpdateItemInput,
     ) -> Result<UpdateItemOutput, Box<UpdateItemError>> {
@@ -138,16 +147,19 @@ impl store::Engine for Engine {
                 .map(name),
             ..Default::default()
         };
-        let answer = self.inner.database.update_item(request).map_err(|error| match error {
-            DynoxideError::ConditionalCheckFailedException(..) => {
-                UpdateItemError::ConditionalCheckFailedException(condition(error))
-            }
-            error => UpdateItemError::generic(metadata(&error)),
-        })?;
+        let answer =
+            self.inner.database.run(update_item::execute, request).map_err(
+                |error| match error {
+                    DynoxideError::ConditionalCheckFailedException(..) => {
+                        UpdateItemError::ConditionalCheckFailedException(condition(error))
+                    }
+                    error => UpdateItemError::generic(metadata(&error)),
+                },
+            )?;
         Ok(UpdateItemOutput::builder().set_attributes(answer.attributes.map(told)).build())
     }
 
-    fn delete_item(
+    async fn delete_item(
         &self,
         request: DeleteItemInput,
     ) -> Result<DeleteItemOutput, Box<DeleteItemError>> {
@@ -160,16 +172,19 @@ impl store::Engine for Engine {
             expression_attribute_values: request.expression_attribute_values.map(taken),
             ..Default::default()
         };
-        let answer = self.inner.database.delete_item(request).map_err(|error| match error {
-            DynoxideError::ConditionalCheckFailedException(..) => {
-                DeleteItemError::ConditionalCheckFailedException(condition(error))
-            }
-            error => DeleteItemError::generic(metadata(&error)),
-        })?;
+        let answer =
+            self.inner.database.run(delete_item::execute, request).map_err(
+                |error| match error {
+                    DynoxideError::ConditionalCheckFailedException(..) => {
+                        DeleteItemError::ConditionalCheckFailedException(condition(error))
+                    }
+                    error => DeleteItemError::generic(metadata(&error)),
+                },
+            )?;
         Ok(DeleteItemOutput::builder().set_attributes(answer.attributes.map(told)).build())
     }
 
-    fn query(&self, request: QueryInput) -> Result<QueryOutput, Box<QueryError>> {
+    async fn query(&self, request: QueryInput) -> Result<QueryOutput, Box<QueryError>> {
         let request = query::QueryRequest {
             table_name: request.table_name.unwrap_or_default(),
             index_name: request.index_name,
@@ -185,7 +200,7 @@ impl store::Engine for Engine {
             consistent_read: request.consistent_read,
             ..Default::default()
         };
-        let answer = self.inner.database.query(request);
+        let answer = self.inner.database.run(query::execute, request);
         let answer = answer.map_err(|error| QueryError::generic(metadata(&error)))?;
         let count = |count| i32::try_from(count).unwrap_or(i32::MAX);
         Ok(QueryOutput::builder()
@@ -196,17 +211,19 @@ impl store::Engine for Engine {
             .build())
     }
 
-    fn transact_write_items(
+    async fn transact_write_items(
         &self,
         request: TransactWriteItemsInput,
     ) -> Result<TransactWriteItemsOutput, Box<TransactWriteItemsError>> {
+        let writes = request.transact_items().iter();
+        let inserted = self.inner.database.insert(writes.map(NewItem::in_transaction)).await;
+        if inserted.map_err(|error| TransactWriteItemsError::generic(metadata(&error)))? {
+            return Ok(TransactWriteItemsOutput::builder().build());
+        }
         let items = request.transact_items.unwrap_or_default().into_iter().map(write).collect();
-        let request = transact::TransactWriteItemsRequest {
-            transact_items: items,
-            client_request_token: request.client_request_token,
-            ..Default::default()
-        };
-        self.inner.database.transact_write_items(request).map_err(|error| match error {
+        let request =
+            transact::TransactWriteItemsRequest { transact_items: items, ..Default::default() };
+        self.inner.database.run(transact::execute, request).map_err(|error| match error {
             DynoxideError::TransactionCanceledException(..) => {
                 TransactWriteItemsError::TransactionCanceledException(canceled(error))
             }

@@ -5,15 +5,18 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
-use dynoxide::actions::transact_write_items as transact;
-use dynoxide::{Database, DynoxideError};
+use dynoxide::DynoxideError;
+use dynoxide::actions::{
+    batch_get_item, batch_write_item, create_table, delete_item, delete_table, describe_table,
+    describe_time_to_live, get_item, list_tables, put_item, query, scan, transact_get_items,
+    transact_write_items, update_item, update_table, update_time_to_live,
+};
+use dynoxide::storage::Storage;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Engine;
-
-/// The token that the SDK sends where the caller gave none.
-pub(super) const AUTOMATIC_TOKEN: &str = "sdk-auto";
+use super::database::Database;
 
 /// Stands where the SDK expects a network.
 #[derive(Debug)]
@@ -40,23 +43,29 @@ impl HttpConnector for Connector {
 /// The status and the body that answer one request. A new operation is one line here.
 fn answer(database: &Database, operation: &str, body: &[u8]) -> (u16, Vec<u8>) {
     let answer = match operation {
-        "CreateTable" => typed(body, |request| database.create_table(request)),
-        "DeleteTable" => typed(body, |request| database.delete_table(request)),
-        "DescribeTable" => typed(body, |request| database.describe_table(request)),
-        "ListTables" => typed(body, |request| database.list_tables(request)),
-        "UpdateTable" => typed(body, |request| database.update_table(request)),
-        "DescribeTimeToLive" => typed(body, |request| database.describe_time_to_live(request)),
-        "UpdateTimeToLive" => typed(body, |request| database.update_time_to_live(request)),
-        "GetItem" => typed(body, |request| database.get_item(request)),
-        "PutItem" => typed(body, |request| database.put_item(request)),
-        "UpdateItem" => typed(body, |request| database.update_item(request)),
-        "DeleteItem" => typed(body, |request| database.delete_item(request)),
-        "Query" => typed(body, |request| database.query(request)),
-        "Scan" => typed(body, |request| database.scan(request)),
-        "BatchGetItem" => typed(body, |request| database.batch_get_item(request)),
-        "BatchWriteItem" => typed(body, |request| database.batch_write_item(request)),
-        "TransactGetItems" => typed(body, |request| database.transact_get_items(request)),
-        "TransactWriteItems" => typed(body, |request| transact_write_items(database, request)),
+        "CreateTable" => typed(database, body, create_table::execute),
+        "DeleteTable" => typed(database, body, async |storage, request| {
+            delete_table::execute(storage, request, &database.indexes).await
+        }),
+        "DescribeTable" => typed(database, body, async |storage, request| {
+            describe_table::execute(storage, request, &database.indexes).await
+        }),
+        "ListTables" => typed(database, body, list_tables::execute),
+        "UpdateTable" => typed(database, body, async |storage, request| {
+            update_table::execute(storage, request, &database.indexes).await
+        }),
+        "DescribeTimeToLive" => typed(database, body, describe_time_to_live::execute),
+        "UpdateTimeToLive" => typed(database, body, update_time_to_live::execute),
+        "GetItem" => typed(database, body, get_item::execute),
+        "PutItem" => typed(database, body, put_item::execute),
+        "UpdateItem" => typed(database, body, update_item::execute),
+        "DeleteItem" => typed(database, body, delete_item::execute),
+        "Query" => typed(database, body, query::execute),
+        "Scan" => typed(database, body, scan::execute),
+        "BatchGetItem" => typed(database, body, batch_get_item::execute),
+        "BatchWriteItem" => typed(database, body, batch_write_item::execute),
+        "TransactGetItems" => typed(database, body, transact_get_items::execute),
+        "TransactWriteItems" => typed(database, body, transact_write_items::execute),
         _ => return unknown_operation(operation),
     };
     match answer {
@@ -65,23 +74,15 @@ fn answer(database: &Database, operation: &str, body: &[u8]) -> (u16, Vec<u8>) {
     }
 }
 
-/// Reads a request from `DynamoDB` JSON, calls, and writes the answer the same way.
+/// Reads a request from `DynamoDB` JSON, runs it, and writes the answer the same way.
 fn typed<Q: DeserializeOwned, A: Serialize>(
+    database: &Database,
     body: &[u8],
-    call: impl FnOnce(Q) -> dynoxide::Result<A>,
+    operation: impl AsyncFnOnce(&Storage, Q) -> dynoxide::Result<A>,
 ) -> dynoxide::Result<Vec<u8>> {
     let request = serde_json::from_slice(body).map_err(|error| unreadable(&error))?;
-    serde_json::to_vec(&call(request)?)
+    serde_json::to_vec(&database.run(operation, request)?)
         .map_err(|error| DynoxideError::InternalServerError(error.to_string()))
-}
-
-/// The engine scans ten minutes of tokens at each transaction, so those that nobody asked for are dropped.
-fn transact_write_items(
-    database: &Database,
-    mut request: transact::TransactWriteItemsRequest,
-) -> dynoxide::Result<transact::TransactWriteItemsResponse> {
-    request.client_request_token.take_if(|token| token == AUTOMATIC_TOKEN);
-    database.transact_write_items(request)
 }
 
 fn unreadable(error: &serde_json::Error) -> DynoxideError {

@@ -2,6 +2,7 @@
 
 use std::{future::Future, time::Instant};
 
+use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     Client,
     config::http::HttpResponse,
@@ -35,19 +36,20 @@ pub(super) trait Request: Sized {
     fn by_engine(
         self,
         engine: &dyn Engine,
-    ) -> Result<Self::Output, Box<SdkError<Self::Error, HttpResponse>>>;
+    ) -> impl Future<Output = Answer<Self::Output, Self::Error>> + Send;
 }
 
 macro_rules! requests {
     ($($name:ident $operation:literal: $Builder:ident, $Input:ident, $Output:ident, $Error:ident;)*) => {
-        /// A DynamoDB in this process that takes requests as they are: no JSON, no HTTP, no waiting.
+        /// A DynamoDB in this process that takes requests as they are: no JSON, no HTTP.
+        #[async_trait]
         pub trait Engine: Send + Sync {
             $(
                 #[doc = concat!("Answers `", stringify!($Input), "` as DynamoDB would.")]
                 ///
                 /// # Errors
                 /// Those that DynamoDB has.
-                fn $name(
+                async fn $name(
                     &self,
                     request: operation::$name::$Input,
                 ) -> Result<operation::$name::$Output, Box<operation::$name::$Error>>;
@@ -71,12 +73,9 @@ macro_rules! requests {
                     self.send_with(client)
                 }
 
-                fn by_engine(
-                    self,
-                    engine: &dyn Engine,
-                ) -> Result<Self::Output, Box<SdkError<Self::Error, HttpResponse>>> {
+                async fn by_engine(self, engine: &dyn Engine) -> Answer<Self::Output, Self::Error> {
                     let request = self.build().map_err(SdkError::construction_failure)?;
-                    Ok(engine.$name(request).map_err(|error| as_answered(*error))?)
+                    engine.$name(request).await.map_err(|error| as_answered(*error))
                 }
             }
         )*
@@ -125,9 +124,9 @@ impl Store {
     async fn unmeasured<R: Request>(&self, request: R) -> Answer<R::Output, R::Error> {
         match &self.engine {
             Some(engine) => {
-                // The engine never suspends, so without this a task that calls in a loop would keep its worker for ever.
+                // The engine seldom suspends, so without this a task that calls in a loop would keep its worker for ever.
                 tokio::task::consume_budget().await;
-                request.by_engine(engine.as_ref()).map_err(|error| *error)
+                request.by_engine(engine.as_ref()).await
             }
             // The SDK's future is 16 KiB, which the caller's would hold for as long as it lives.
             None => Box::pin(request.by_sdk(&self.client)).await,

@@ -1,0 +1,177 @@
+//! New items in one statement each, and those of one moment in one commit: which is what a message costs. The engine itself reads an item twice before it
+//! writes it, and compiles each statement anew.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::operation::put_item::PutItemInput;
+use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use dynoxide::storage::{Storage, compute_hash_prefix};
+use serde::ser::{Error as _, Serialize, Serializer};
+
+use super::database::{Batch, Database, State};
+
+/// The condition under which an item is new.
+const NEW: &str = "attribute_not_exists(pk)";
+const KEY_SCHEMA: &str =
+    r#"[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}]"#;
+/// Larger ones may be too large for DynamoDB, which counts otherwise: the engine is asked.
+const LARGE: usize = 300_000;
+/// DynamoDB's keys are at most so long.
+const LONG: usize = 1024;
+
+/// An item that must be new, as it was asked for.
+#[derive(Clone, Copy)]
+pub(super) struct NewItem<'a> {
+    table: &'a str,
+    item: &'a HashMap<String, AttributeValue>,
+}
+
+/// A row as the engine keeps it.
+struct Row<'a> {
+    new: NewItem<'a>,
+    pk: String,
+    sk: String,
+    hash: String,
+    json: String,
+}
+
+impl<'a> NewItem<'a> {
+    pub(super) fn asked(request: &'a PutItemInput) -> Option<Self> {
+        let bare = request.condition_expression()? == NEW
+            && request.expression_attribute_names.is_none()
+            && request.expression_attribute_values.is_none()
+            && request.return_values.is_none();
+        bare.then_some(Self { table: request.table_name()?, item: request.item()? })
+    }
+
+    pub(super) fn in_transaction(write: &'a TransactWriteItem) -> Option<Self> {
+        let put = write.put()?;
+        let bare = put.condition_expression()? == NEW
+            && put.expression_attribute_names.is_none()
+            && put.expression_attribute_values.is_none();
+        bare.then_some(Self { table: put.table_name(), item: put.item() })
+    }
+
+    fn row(self) -> Option<Row<'a>> {
+        let key = |name| match self.item.get(name) {
+            Some(AttributeValue::S(key)) if !key.is_empty() && key.len() <= LONG => {
+                Some(dynoxide::AttributeValue::S(key.clone()))
+            }
+            _ => None,
+        };
+        let (pk, sk) = (key("pk")?, key("sk")?);
+        let json = serde_json::to_string(&Json(self.item)).ok()?;
+        (json.len() < LARGE).then_some(Row {
+            new: self,
+            pk: pk.to_key_string()?,
+            sk: sk.to_key_string()?,
+            hash: compute_hash_prefix(&pk),
+            json,
+        })
+    }
+}
+
+impl Database {
+    /// Writes these items, all of them new, or none; `false` leaves all as it was, and the engine can tell why.
+    pub(super) async fn insert<'a>(
+        &self,
+        items: impl Iterator<Item = Option<NewItem<'a>>>,
+    ) -> dynoxide::Result<bool> {
+        let rows: Option<Vec<_>> = items.map(|item| item?.row()).collect();
+        let Some(rows) = rows else { return Ok(false) };
+        let added = self.state().add(&rows)?;
+        match added {
+            Some(batch) => self.committed(&batch).await.map(|()| true),
+            None => Ok(false),
+        }
+    }
+}
+
+impl State {
+    fn add(&mut self, rows: &[Row<'_>]) -> dynoxide::Result<Option<Arc<Batch>>> {
+        for row in rows {
+            if !is_plain(&self.storage, row.new)? {
+                return Ok(None);
+            }
+        }
+        let batch = self.batch()?;
+        match self.insert_all(rows) {
+            Ok(true) => Ok(Some(batch)),
+            Ok(false) => Ok(None),
+            Err(error) => {
+                self.abandon(&error);
+                Err(error)
+            }
+        }
+    }
+
+    fn insert_all(&self, rows: &[Row<'_>]) -> dynoxide::Result<bool> {
+        if let [row] = rows {
+            return insert(&self.storage, row);
+        }
+        self.execute("SAVEPOINT rows")?;
+        for row in rows {
+            if !insert(&self.storage, row)? {
+                self.execute("ROLLBACK TO rows")?;
+                self.execute("RELEASE rows")?;
+                return Ok(false);
+            }
+        }
+        self.execute("RELEASE rows")?;
+        Ok(true)
+    }
+}
+
+fn insert(storage: &Storage, row: &Row<'_>) -> dynoxide::Result<bool> {
+    let table = row.new.table;
+    let statement = format!(
+        "INSERT INTO \"{table}\" (pk, sk, item_json, item_size, hash_prefix) \
+         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING"
+    );
+    let mut statement = storage.conn().prepare_cached(&statement)?;
+    Ok(statement.execute((&row.pk, &row.sk, &row.json, row.json.len(), &row.hash))? == 1)
+}
+
+/// Whether the item goes into the table alone: into no index, and no stream.
+fn is_plain(storage: &Storage, new: NewItem<'_>) -> dynoxide::Result<bool> {
+    let Some(table) = storage.get_table_metadata(new.table)? else { return Ok(false) };
+    let indexes = table.gsi_definitions.unwrap_or_default();
+    let indexed =
+        |name: &String| name != "pk" && name != "sk" && indexes.contains(&format!("\"{name}\""));
+    Ok(table.key_schema == KEY_SCHEMA
+        && !table.stream_enabled
+        && table.lsi_definitions.is_none()
+        && table.vector_index_definitions.is_none()
+        && !new.item.keys().any(indexed))
+}
+
+/// An item in `DynamoDB`'s JSON. Only texts and whole numbers, which is what new items are made of: the engine has rules
+/// for all else.
+struct Json<'a>(&'a HashMap<String, AttributeValue>);
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, Value(value))))
+    }
+}
+
+struct Value<'a>(&'a AttributeValue);
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            AttributeValue::S(text) => serializer.collect_map([("S", text)]),
+            AttributeValue::N(number) if is_whole(number) => {
+                serializer.collect_map([("N", number)])
+            }
+            _ => Err(S::Error::custom("not for here")),
+        }
+    }
+}
+
+/// Whether the engine would keep the number as it is written.
+fn is_whole(number: &str) -> bool {
+    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    digits && (1..=18).contains(&number.len()) && (number == "0" || !number.starts_with('0'))
+}
