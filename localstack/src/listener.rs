@@ -83,17 +83,40 @@ pub(crate) struct CuttableStream {
     cut: Cut,
 }
 
+impl CuttableStream {
+    /// Polls the stream unless it is cut, and wakes `waker` when that happens before the stream is ready.
+    fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        waker: fn(&State) -> &AtomicWaker,
+        cut: fn() -> io::Result<T>,
+        poll: impl FnOnce(Pin<&mut TcpStream>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if self.cut.is_cut() {
+            return Poll::Ready(cut());
+        }
+        let polled = poll(Pin::new(&mut self.stream), cx);
+        if polled.is_pending() {
+            waker(&self.cut.0).register(cx.waker());
+            if self.cut.is_cut() {
+                return Poll::Ready(cut());
+            }
+        }
+        polled
+    }
+}
+
+fn refused() -> io::Result<usize> {
+    Err(io::ErrorKind::ConnectionAborted.into())
+}
+
 impl AsyncRead for CuttableStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.cut.0.reader.register(cx.waker());
-        if self.cut.is_cut() {
-            return Poll::Ready(Ok(()));
-        }
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        self.poll(cx, |state| &state.reader, || Ok(()), |stream, cx| stream.poll_read(cx, buf))
     }
 }
 
@@ -103,11 +126,7 @@ impl AsyncWrite for CuttableStream {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.cut.0.writer.register(cx.waker());
-        if self.cut.is_cut() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        }
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        self.poll(cx, |state| &state.writer, refused, |stream, cx| stream.poll_write(cx, buf))
     }
 
     fn poll_write_vectored(
@@ -115,11 +134,10 @@ impl AsyncWrite for CuttableStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.cut.0.writer.register(cx.waker());
-        if self.cut.is_cut() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        }
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let poll = |stream: Pin<&mut TcpStream>, cx: &mut Context<'_>| {
+            stream.poll_write_vectored(cx, bufs)
+        };
+        self.poll(cx, |state| &state.writer, refused, poll)
     }
 
     fn is_write_vectored(&self) -> bool {

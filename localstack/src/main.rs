@@ -16,6 +16,7 @@ use shared::{
 use tertulia::{Traces, app, development_secret, is_development};
 use tokio::{
     net::TcpListener,
+    runtime::Builder,
     signal::unix::{SignalKind, signal},
 };
 
@@ -80,12 +81,15 @@ type Failure = Box<dyn std::error::Error>;
 
 fn start() -> Result<(), Failure> {
     let config = Config::from_env()?;
-    let mut threads = tokio::runtime::Builder::new_multi_thread();
-    threads
-        .worker_threads(config.listen.workers.get())
-        .enable_all()
-        .build()?
-        .block_on(serve(config))
+    let mut runtime = match config.listen.workers.get() {
+        1 => Builder::new_current_thread(),
+        several => {
+            let mut runtime = Builder::new_multi_thread();
+            runtime.worker_threads(several);
+            runtime
+        }
+    };
+    runtime.enable_all().build()?.block_on(serve(config))
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {

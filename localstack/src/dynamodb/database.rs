@@ -10,6 +10,8 @@ use dynoxide::{AttributeValue, DynoxideError, Item};
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use shared::clock::Timestamp;
 
+use super::inserts::Table;
+
 /// How often each page of the file is written: commits wait for no disk (they survive the process), and what they leave
 /// in the log goes to its place 16 MiB at a time. The cache holds the upper levels of a large table's tree.
 const SETTINGS: &str = "PRAGMA synchronous = NORMAL;
@@ -30,7 +32,9 @@ pub(super) struct Database {
 /// The storage, and what is written to it but not committed: nobody reads that, and nobody was told of it.
 pub(super) struct State {
     pub(super) storage: Storage,
-    pub(super) open: Option<Arc<Batch>>,
+    open: Option<Arc<Batch>>,
+    /// What is known of a table, until an operation that may change it.
+    pub(super) table: Option<Table>,
 }
 
 /// Writes that are committed together, once that has happened or failed.
@@ -49,7 +53,7 @@ impl Database {
     }
 
     fn of(storage: Storage) -> Self {
-        let state = Mutex::new(State { storage, open: None });
+        let state = Mutex::new(State { storage, open: None, table: None });
         Self { state, indexes: VectorIndexLifecycle::new() }
     }
 
@@ -61,6 +65,7 @@ impl Database {
     fn storage(&self) -> MappedMutexGuard<'_, Storage> {
         let mut state = self.state();
         state.commit();
+        state.table = None;
         MutexGuard::map(state, |state| &mut state.storage)
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
-use dynoxide::storage::{Storage, compute_hash_prefix};
+use dynoxide::storage::{TableMetadata, compute_hash_prefix};
 use serde::ser::{Error as _, Serialize, Serializer};
 
 use super::database::{Batch, Database, State};
@@ -90,10 +90,10 @@ impl Database {
 
 impl State {
     fn add(&mut self, rows: &[Row<'_>]) -> dynoxide::Result<Option<Arc<Batch>>> {
-        for row in rows {
-            if !is_plain(&self.storage, row.new)? {
-                return Ok(None);
-            }
+        let Some(first) = rows.first() else { return Ok(None) };
+        let Some(table) = self.table(first.new.table)? else { return Ok(None) };
+        if !rows.iter().all(|row| table.takes(row.new)) {
+            return Ok(None);
         }
         let batch = self.batch()?;
         match self.insert_all(rows) {
@@ -106,13 +106,21 @@ impl State {
         }
     }
 
+    /// The table, if it is one of the kind that the product makes.
+    fn table(&mut self, name: &str) -> dynoxide::Result<Option<&Table>> {
+        if self.table.as_ref().is_none_or(|known| known.name != name) {
+            self.table = self.storage.get_table_metadata(name)?.and_then(Table::of);
+        }
+        Ok(self.table.as_ref())
+    }
+
     fn insert_all(&self, rows: &[Row<'_>]) -> dynoxide::Result<bool> {
         if let [row] = rows {
-            return insert(&self.storage, row);
+            return self.insert(row);
         }
         self.execute("SAVEPOINT rows")?;
         for row in rows {
-            if !insert(&self.storage, row)? {
+            if !self.insert(row)? {
                 self.execute("ROLLBACK TO rows")?;
                 self.execute("RELEASE rows")?;
                 return Ok(false);
@@ -121,29 +129,44 @@ impl State {
         self.execute("RELEASE rows")?;
         Ok(true)
     }
+
+    fn insert(&self, row: &Row<'_>) -> dynoxide::Result<bool> {
+        let Some(table) = &self.table else { return Ok(false) };
+        let mut statement = self.storage.conn().prepare_cached(&table.insert)?;
+        let row = (&row.pk, &row.sk, &row.json, row.json.len(), &row.hash);
+        Ok(statement.execute(row)? == 1)
+    }
 }
 
-fn insert(storage: &Storage, row: &Row<'_>) -> dynoxide::Result<bool> {
-    let table = row.new.table;
-    let statement = format!(
-        "INSERT INTO \"{table}\" (pk, sk, item_json, item_size, hash_prefix) \
-         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING"
-    );
-    let mut statement = storage.conn().prepare_cached(&statement)?;
-    Ok(statement.execute((&row.pk, &row.sk, &row.json, row.json.len(), &row.hash))? == 1)
+/// A table of texts as keys, without a stream.
+pub(super) struct Table {
+    name: String,
+    insert: String,
+    /// Of its indexes' definitions, every text: the names of their keys among others.
+    indexed: Vec<String>,
 }
 
-/// Whether the item goes into the table alone: into no index, and no stream.
-fn is_plain(storage: &Storage, new: NewItem<'_>) -> dynoxide::Result<bool> {
-    let Some(table) = storage.get_table_metadata(new.table)? else { return Ok(false) };
-    let indexes = table.gsi_definitions.unwrap_or_default();
-    let indexed =
-        |name: &String| name != "pk" && name != "sk" && indexes.contains(&format!("\"{name}\""));
-    Ok(table.key_schema == KEY_SCHEMA
-        && !table.stream_enabled
-        && table.lsi_definitions.is_none()
-        && table.vector_index_definitions.is_none()
-        && !new.item.keys().any(indexed))
+impl Table {
+    fn of(table: TableMetadata) -> Option<Self> {
+        let known = table.key_schema == KEY_SCHEMA
+            && !table.stream_enabled
+            && table.lsi_definitions.is_none()
+            && table.vector_index_definitions.is_none();
+        let indexes = table.gsi_definitions.unwrap_or_default();
+        let insert = format!(
+            "INSERT INTO \"{}\" (pk, sk, item_json, item_size, hash_prefix) \
+             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+            table.table_name
+        );
+        let indexed = indexes.split('"').map(ToOwned::to_owned).collect();
+        known.then_some(Self { name: table.table_name, insert, indexed })
+    }
+
+    /// Whether the item goes into this table alone, and into no index.
+    fn takes(&self, new: NewItem<'_>) -> bool {
+        let indexed = |name: &String| name != "pk" && name != "sk" && self.indexed.contains(name);
+        new.table == self.name && !new.item.keys().any(indexed)
+    }
 }
 
 /// An item in `DynamoDB`'s JSON. Only texts and whole numbers, which is what new items are made of: the engine has rules
