@@ -140,10 +140,32 @@ impl Process {
         kib.expect("a number") * 1024
     }
 
+    /// How many system calls it has made that write to files. Those that send to sockets do not count.
+    pub(crate) fn writes(&self) -> u64 {
+        let counts = std::fs::read_to_string(format!("/proc/{}/io", self.pid()));
+        let counts = counts.expect("the process's counts");
+        let count = counts.lines().find_map(|line| line.strip_prefix("syscw: "));
+        count.expect("a count").parse().expect("a number")
+    }
+
     /// Asks it to end.
     pub(crate) async fn terminate(&self) {
+        self.signal("-TERM").await;
+    }
+
+    /// Stops it where it is until it may go on: what is sent to it meanwhile comes all at once.
+    pub(crate) async fn pause(&self) {
+        self.signal("-STOP").await;
+    }
+
+    /// Lets it go on.
+    pub(crate) async fn resume(&self) {
+        self.signal("-CONT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
         let pid = self.pid().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().await;
+        let sent = Command::new("kill").args([signal, &pid]).status().await;
         assert!(sent.expect("kill runs").success());
     }
 
