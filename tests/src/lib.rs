@@ -18,6 +18,8 @@ mod cost;
 #[cfg(test)]
 mod durability;
 #[cfg(test)]
+mod engine;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod figures;

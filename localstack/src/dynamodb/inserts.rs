@@ -2,6 +2,7 @@
 //! writes it, and compiles each statement anew.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemInput;
@@ -19,6 +20,9 @@ const KEY_SCHEMA: &str =
 const LARGE: usize = 300_000;
 /// DynamoDB's keys are at most so long.
 const LONG: usize = 1024;
+/// DynamoDB takes so many items in a transaction, and so much.
+const TOGETHER: RangeInclusive<usize> = 1..=100;
+const LARGE_TOGETHER: usize = 4_000_000;
 
 /// An item that must be new, as it was asked for.
 #[derive(Clone, Copy)]
@@ -54,6 +58,9 @@ impl<'a> NewItem<'a> {
     }
 
     fn row(self) -> Option<Row<'a>> {
+        if self.item.contains_key("") {
+            return None;
+        }
         let key = |name| match self.item.get(name) {
             Some(AttributeValue::S(key)) if !key.is_empty() && key.len() <= LONG => {
                 Some(dynoxide::AttributeValue::S(key.clone()))
@@ -79,7 +86,7 @@ impl Database {
         items: impl Iterator<Item = Option<NewItem<'a>>>,
     ) -> dynoxide::Result<bool> {
         let rows: Option<Vec<_>> = items.map(|item| item?.row()).collect();
-        let Some(rows) = rows else { return Ok(false) };
+        let Some(rows) = rows.filter(|rows| go_together(rows)) else { return Ok(false) };
         let added = self.state().add(&rows)?;
         match added {
             Some(batch) => self.committed(&batch).await.map(|()| true),
@@ -136,6 +143,11 @@ impl State {
         let row = (&row.pk, &row.sk, &row.json, row.json.len(), &row.hash);
         Ok(statement.execute(row)? == 1)
     }
+}
+
+fn go_together(rows: &[Row<'_>]) -> bool {
+    let size: usize = rows.iter().map(|row| row.json.len()).sum();
+    TOGETHER.contains(&rows.len()) && size < LARGE_TOGETHER
 }
 
 /// A table of texts as keys, without a stream.
