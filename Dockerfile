@@ -6,6 +6,7 @@
 FROM rust:1.95-slim-trixie AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 COPY cloud cloud
 COPY functions functions
 COPY localstack localstack

