@@ -1,7 +1,8 @@
 //! The embedded `DynamoDB` engine: requests are answered in this process, without a port.
 //!
-//! It takes them as they are (`typed`), which is how a store that has it sends what every event needs; and for all that
-//! the SDK can ask, its pipeline runs as against AWS, down to the HTTP connector, which calls the engine (`wire`).
+//! It takes them as they are (`typed`), which is how a store that has it sends what every event needs, and writes items
+//! that are new without the engine (`inserts`); and for all that the SDK can ask, its pipeline runs as against AWS, down
+//! to the HTTP connector, which calls the engine (`wire`). `database` is what both are answered from.
 
 mod database;
 mod inserts;

@@ -12,8 +12,8 @@ use shared::clock::Timestamp;
 
 use super::inserts::Table;
 
-/// How often each page of the file is written: commits wait for no disk (they survive the process), and what they leave
-/// in the log goes to its place 16 MiB at a time. The cache holds the upper levels of a large table's tree.
+/// A commit survives the process and waits for no disk; what it leaves in the write-ahead log goes to its place 16 MiB at
+/// a time. Units are pages of 4 KiB, and KiB where they are negative.
 const SETTINGS: &str = "PRAGMA synchronous = NORMAL;
     PRAGMA wal_autocheckpoint = 4000;
     PRAGMA cache_size = -8000;

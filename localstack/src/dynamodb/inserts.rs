@@ -1,5 +1,5 @@
-//! New items in one statement each, and those of one moment in one commit: which is what a message costs. The engine itself reads an item twice before it
-//! writes it, and compiles each statement anew.
+//! New items in one statement each, and those of one moment in one commit: which is what a message costs. The engine
+//! itself reads an item twice before it writes it, compiles each statement anew, and commits alone.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
