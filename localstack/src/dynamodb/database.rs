@@ -99,13 +99,14 @@ impl Database {
         let mut deleted = 0;
         for table in tables {
             let Some(attribute) = &table.ttl_attribute else { continue };
+            let keys = key_names(&table)?;
             let mut after: Option<(String, String)> = None;
             loop {
                 let storage = self.storage();
                 let page = storage.scan_items(&table.table_name, &page_after(after.as_ref()))?;
                 for (_, _, item) in &page {
                     if let Some(item) = over(item, attribute, now) {
-                        delete(&storage, &table, item)?;
+                        delete(&storage, &table.table_name, &keys, item)?;
                         deleted += 1;
                     }
                 }
@@ -130,41 +131,33 @@ impl State {
 
     /// Commits the open batch, if there is one, and settles it.
     fn commit(&mut self) {
-        if let Some(open) = self.open.take() {
+        if self.open.is_some() {
             let done = self.execute("COMMIT").map(drop);
-            if done.is_err() {
-                self.roll_back();
-            }
-            open.settle(done);
+            self.close(done.map_err(|error| error.to_string()));
         }
     }
 
     /// Undoes all of the open batch.
     pub(super) fn abandon(&mut self, error: &DynoxideError) {
-        if let Some(open) = self.open.take() {
-            self.roll_back();
-            open.settle(Err(DynoxideError::InternalServerError(error.to_string())));
-        }
+        self.close(Err(error.to_string()));
     }
 
-    fn roll_back(&self) {
+    /// Ends the open batch and settles it; what is not committed is undone.
+    fn close(&mut self, done: Result<(), String>) {
         // Some errors, such as a full disk's, end a transaction by themselves.
         if !self.storage.conn().is_autocommit()
             && let Err(error) = self.execute("ROLLBACK")
         {
             tracing::error!(%error, "a batch of writes stays open");
         }
+        if let Some(open) = self.open.take() {
+            // It is taken out of the state, so that nobody else can settle it.
+            let _ = open.0.set(done);
+        }
     }
 
     pub(super) fn execute(&self, statement: &str) -> dynoxide::Result<usize> {
         Ok(self.storage.conn().prepare_cached(statement)?.execute(())?)
-    }
-}
-
-impl Batch {
-    fn settle(&self, done: dynoxide::Result<()>) {
-        // Each batch is taken out of the state before, so that nobody else can.
-        let _ = self.0.set(done.map_err(|error| error.to_string()));
     }
 }
 
@@ -190,11 +183,15 @@ fn over(json: &str, attribute: &str, now: i64) -> Option<Item> {
     }
 }
 
-fn delete(storage: &Storage, table: &TableMetadata, mut item: Item) -> dynoxide::Result<()> {
+/// The attributes that are the table's key.
+fn key_names(table: &TableMetadata) -> dynoxide::Result<Vec<String>> {
     let keys: Vec<KeySchemaElement> = serde_json::from_str(&table.key_schema)
         .map_err(|error| DynoxideError::InternalServerError(error.to_string()))?;
-    let key = keys.into_iter().filter_map(|key| item.remove_entry(&key.attribute_name)).collect();
-    let request =
-        DeleteItemRequest { table_name: table.table_name.clone(), key, ..Default::default() };
+    Ok(keys.into_iter().map(|key| key.attribute_name).collect())
+}
+
+fn delete(storage: &Storage, table: &str, keys: &[String], mut item: Item) -> dynoxide::Result<()> {
+    let key = keys.iter().filter_map(|name| item.remove_entry(name)).collect();
+    let request = DeleteItemRequest { table_name: table.to_owned(), key, ..Default::default() };
     pollster::block_on(delete_item::execute(storage, request)).map(drop)
 }

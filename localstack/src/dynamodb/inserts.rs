@@ -9,11 +9,10 @@ use aws_sdk_dynamodb::operation::put_item::PutItemInput;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
 use dynoxide::storage::{TableMetadata, compute_hash_prefix};
 use serde::ser::{Error as _, Serialize, Serializer};
+use shared::store::NEW;
 
 use super::database::{Batch, Database, State};
 
-/// The condition under which an item is new.
-const NEW: &str = "attribute_not_exists(pk)";
 const KEY_SCHEMA: &str =
     r#"[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}]"#;
 /// Larger ones may be too large for DynamoDB, which counts otherwise: the engine is asked.
@@ -42,19 +41,18 @@ struct Row<'a> {
 
 impl<'a> NewItem<'a> {
     pub(super) fn asked(request: &'a PutItemInput) -> Option<Self> {
-        let bare = request.condition_expression()? == NEW
-            && request.expression_attribute_names.is_none()
-            && request.expression_attribute_values.is_none()
-            && request.return_values.is_none();
-        bare.then_some(Self { table: request.table_name()?, item: request.item()? })
+        let (names, values) =
+            (request.expression_attribute_names(), request.expression_attribute_values());
+        let bare = is_new(request.condition_expression(), names, values);
+        (bare && request.return_values.is_none())
+            .then_some(Self { table: request.table_name()?, item: request.item()? })
     }
 
     pub(super) fn in_transaction(write: &'a TransactWriteItem) -> Option<Self> {
         let put = write.put()?;
-        let bare = put.condition_expression()? == NEW
-            && put.expression_attribute_names.is_none()
-            && put.expression_attribute_values.is_none();
-        bare.then_some(Self { table: put.table_name(), item: put.item() })
+        let (names, values) = (put.expression_attribute_names(), put.expression_attribute_values());
+        is_new(put.condition_expression(), names, values)
+            .then_some(Self { table: put.table_name(), item: put.item() })
     }
 
     fn row(self) -> Option<Row<'a>> {
@@ -77,6 +75,15 @@ impl<'a> NewItem<'a> {
             json,
         })
     }
+}
+
+/// Whether the condition is that the item is new, and nothing else is asked.
+fn is_new(
+    condition: Option<&str>,
+    names: Option<&HashMap<String, String>>,
+    values: Option<&HashMap<String, AttributeValue>>,
+) -> bool {
+    condition == Some(NEW) && names.is_none() && values.is_none()
 }
 
 impl Database {

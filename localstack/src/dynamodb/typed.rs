@@ -120,13 +120,9 @@ impl store::Engine for Engine {
                 .map(name),
             ..Default::default()
         };
-        let answer =
-            self.inner.database.run(put_item::execute, request).map_err(|error| match error {
-                DynoxideError::ConditionalCheckFailedException(..) => {
-                    PutItemError::ConditionalCheckFailedException(condition(error))
-                }
-                error => PutItemError::generic(metadata(&error)),
-            })?;
+        let answer = self.inner.database.run(put_item::execute, request).map_err(|error| {
+            conditional(error, PutItemError::ConditionalCheckFailedException, PutItemError::generic)
+        })?;
         Ok(PutItemOutput::builder().set_attributes(answer.attributes.map(told)).build())
     }
 
@@ -147,15 +143,13 @@ impl store::Engine for Engine {
                 .map(name),
             ..Default::default()
         };
-        let answer =
-            self.inner.database.run(update_item::execute, request).map_err(
-                |error| match error {
-                    DynoxideError::ConditionalCheckFailedException(..) => {
-                        UpdateItemError::ConditionalCheckFailedException(condition(error))
-                    }
-                    error => UpdateItemError::generic(metadata(&error)),
-                },
-            )?;
+        let answer = self.inner.database.run(update_item::execute, request).map_err(|error| {
+            conditional(
+                error,
+                UpdateItemError::ConditionalCheckFailedException,
+                UpdateItemError::generic,
+            )
+        })?;
         Ok(UpdateItemOutput::builder().set_attributes(answer.attributes.map(told)).build())
     }
 
@@ -172,15 +166,13 @@ impl store::Engine for Engine {
             expression_attribute_values: request.expression_attribute_values.map(taken),
             ..Default::default()
         };
-        let answer =
-            self.inner.database.run(delete_item::execute, request).map_err(
-                |error| match error {
-                    DynoxideError::ConditionalCheckFailedException(..) => {
-                        DeleteItemError::ConditionalCheckFailedException(condition(error))
-                    }
-                    error => DeleteItemError::generic(metadata(&error)),
-                },
-            )?;
+        let answer = self.inner.database.run(delete_item::execute, request).map_err(|error| {
+            conditional(
+                error,
+                DeleteItemError::ConditionalCheckFailedException,
+                DeleteItemError::generic,
+            )
+        })?;
         Ok(DeleteItemOutput::builder().set_attributes(answer.attributes.map(told)).build())
     }
 
@@ -285,13 +277,22 @@ fn metadata(error: &DynoxideError) -> ErrorMetadata {
     ErrorMetadata::builder().code(code).message(error.to_string()).build()
 }
 
-fn condition(error: DynoxideError) -> refused::ConditionalCheckFailedException {
-    let failed = refused::ConditionalCheckFailedException::builder().meta(metadata(&error));
+/// The error of a write that has a condition: that it does not hold, or any other.
+fn conditional<E>(
+    error: DynoxideError,
+    unmet: fn(refused::ConditionalCheckFailedException) -> E,
+    other: fn(ErrorMetadata) -> E,
+) -> E {
+    let metadata = metadata(&error);
     match error {
-        DynoxideError::ConditionalCheckFailedException(message, old) => {
-            failed.message(message).set_item(old.map(told)).build()
-        }
-        _ => failed.build(),
+        DynoxideError::ConditionalCheckFailedException(message, old) => unmet(
+            refused::ConditionalCheckFailedException::builder()
+                .meta(metadata)
+                .message(message)
+                .set_item(old.map(told))
+                .build(),
+        ),
+        _ => other(metadata),
     }
 }
 

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::{
 };
 
 use super::{
-    Attributes, Item, Store,
+    Attributes, Item, NEW, Store,
     entries::{Entry, partition, sort},
     failed, item, number, text,
 };
@@ -19,8 +19,6 @@ use crate::{
     error::{Error, Result},
     ids::Id,
 };
-
-const UNTAKEN: &str = "attribute_not_exists(pk)";
 
 /// An entry as it is written.
 #[derive(Clone, Debug)]
@@ -101,7 +99,7 @@ impl Store {
     async fn append_one(&self, channel: &Id, entry: &NewEntry) -> Outcome {
         let put = self
             .put_item(entry.row(channel))
-            .condition_expression(UNTAKEN)
+            .condition_expression(NEW)
             .return_values_on_condition_check_failure(ReturnOld::AllOld);
         let Err(error) = self.send(put).await else {
             return Outcome::Landed;
@@ -129,7 +127,7 @@ impl Store {
             let put = Put::builder()
                 .table_name(&*self.table)
                 .set_item(Some(entry.row(channel)))
-                .condition_expression(UNTAKEN)
+                .condition_expression(NEW)
                 .return_values_on_condition_check_failure(ReturnOld::AllOld);
             put.build().map(|put| TransactWriteItem::builder().put(put).build())
         });

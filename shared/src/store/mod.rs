@@ -70,6 +70,8 @@ use crate::{
 /// How long a throttled client is told to wait.
 const THROTTLED_MS: u64 = 1000;
 const KEY: &AsciiSet = &CONTROLS.add(b'#').add(b'%').add(b':');
+/// The condition of a write that its item must be new.
+pub const NEW: &str = "attribute_not_exists(pk)";
 const PARTITION: &str = "pk";
 const SORT: &str = "sk";
 const EXPIRES: &str = "expiresAt";

@@ -63,7 +63,7 @@ impl Store {
         let put = Put::builder()
             .table_name(&*self.table)
             .set_item(Some(row))
-            .condition_expression("attribute_not_exists(pk)")
+            .condition_expression(super::NEW)
             .build()
             .map_err(Error::internal)?;
         Ok(TransactWriteItem::builder().put(put).build())
