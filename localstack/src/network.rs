@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Weak};
 
 use axum::{
     extract::{ConnectInfo, Query, Request, State},
-    http::{HeaderMap, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -14,6 +14,8 @@ use shared::{auth::Credentials, language::Language};
 
 use crate::{App, dispatch, listener::Peer};
 
+/// What a WebSocket reads at a time, and keeps for it: several messages of a usual length.
+pub(crate) const READ_BYTES: usize = 1024;
 /// Transports read up to this many times the frame limit, so that a frame over it gets an answer.
 pub(crate) const READ_FACTOR: usize = 16;
 
@@ -54,7 +56,7 @@ pub(crate) async fn watch_readiness(
 pub(crate) async fn watch_upgrades(
     State(app): State<App>,
     ConnectInfo(peer): ConnectInfo<Peer>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     if !request.uri().path().starts_with("/socket.io") {
@@ -64,8 +66,12 @@ pub(crate) async fn watch_upgrades(
     if app.is_draining() && sid.is_none() {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
+    let websocket = query(request.uri(), "transport").as_deref() == Some("websocket");
+    if sid.is_none() || websocket {
+        detach(&mut request);
+    }
     if let Some(sid) = sid
-        && query(request.uri(), "transport").as_deref() == Some("websocket")
+        && websocket
     {
         let socket = app.sockets.lock().get(&sid).and_then(Weak::upgrade);
         if let Some(socket) = socket {
@@ -73,4 +79,19 @@ pub(crate) async fn watch_upgrades(
         }
     }
     next.run(request).await
+}
+
+/// Copies the address and the headers. A session keeps its request for as long as it lives, and they would keep what
+/// they were read into: 16 KiB.
+fn detach(request: &mut Request) {
+    let uri = request.uri().to_string().parse();
+    let header = |(name, value): (&HeaderName, &HeaderValue)| {
+        let name = HeaderName::from_bytes(name.as_ref()).ok()?;
+        Some((name, HeaderValue::from_bytes(value.as_bytes()).ok()?))
+    };
+    let headers = request.headers().iter().map(header).collect::<Option<HeaderMap>>();
+    if let (Ok(uri), Some(headers)) = (uri, headers) {
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+    }
 }

@@ -55,6 +55,7 @@ pub(crate) fn layer(app: &App) -> EngineIoLayer<Handler> {
         .req_path("/socket.io")
         .max_buffer_size(QUEUED_PACKETS)
         .max_payload(read as u64)
+        .ws_read_buffer_size(network::READ_BYTES)
         .ws_max_message_size(read)
         .ws_max_frame_size(read)
         .ping_interval(heartbeat.interval)

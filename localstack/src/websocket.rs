@@ -63,7 +63,7 @@ pub(crate) async fn upgrade(
     };
     let read = app.cx.config.limits.frame_bytes * network::READ_FACTOR;
     upgrade
-        .read_buffer_size(4096)
+        .read_buffer_size(network::READ_BYTES)
         .write_buffer_size(0)
         .max_message_size(read)
         .max_frame_size(read)
