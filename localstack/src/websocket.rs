@@ -39,6 +39,8 @@ use crate::{
 
 /// Frames queued for one socket. A reader that falls further behind is cut off.
 const QUEUED_FRAMES: usize = 1024;
+/// Frames that wait are written together up to so many bytes, which a connection keeps once it has needed them.
+const WRITE_TOGETHER: usize = 4096;
 /// How often an idle connection is used, so that nobody between takes it for dead. Silence for two of these ends it.
 const PING_EVERY: Duration = Duration::from_mins(1);
 /// How long a closing connection's last input is waited for.
@@ -64,7 +66,7 @@ pub(crate) async fn upgrade(
     let read = app.cx.config.limits.frame_bytes * network::READ_FACTOR;
     upgrade
         .read_buffer_size(network::READ_BYTES)
-        .write_buffer_size(0)
+        .write_buffer_size(WRITE_TOGETHER)
         .max_message_size(read)
         .max_frame_size(read)
         .on_upgrade(move |socket| async move {
