@@ -66,17 +66,16 @@ pub(crate) async fn watch_upgrades(
     if app.is_draining() && sid.is_none() {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
-    let websocket = query(request.uri(), "transport").as_deref() == Some("websocket");
-    if sid.is_none() || websocket {
-        detach(&mut request);
-    }
-    if let Some(sid) = sid
-        && websocket
-    {
-        let socket = app.sockets.lock().get(&sid).and_then(Weak::upgrade);
-        if let Some(socket) = socket {
-            socket.data.runs_over(peer.cut);
+    match sid {
+        None => detach(&mut request),
+        Some(sid) if query(request.uri(), "transport").as_deref() == Some("websocket") => {
+            detach(&mut request);
+            let socket = app.sockets.lock().get(&sid).and_then(Weak::upgrade);
+            if let Some(socket) = socket {
+                socket.data.runs_over(peer.cut);
+            }
         }
+        Some(_) => {}
     }
     next.run(request).await
 }
