@@ -56,7 +56,7 @@ use aws_sdk_dynamodb::{
         query::{QueryInput, builders::QueryInputBuilder},
         update_item::{UpdateItemInput, builders::UpdateItemInputBuilder},
     },
-    types::AttributeValue,
+    types::{AttributeValue, Put, TransactWriteItem},
 };
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use sha2::{Digest, Sha256};
@@ -134,6 +134,17 @@ impl Store {
             Err(error) if is_condition(error.as_service_error()) => Ok(false),
             Err(error) => Err(failed(error)),
         }
+    }
+
+    /// The write of an item, for a transaction; refused when one with its key exists.
+    fn write_new(&self, row: Item) -> Result<TransactWriteItem> {
+        let put = Put::builder()
+            .table_name(&*self.table)
+            .set_item(Some(row))
+            .condition_expression(NEW)
+            .build()
+            .map_err(Error::internal)?;
+        Ok(TransactWriteItem::builder().put(put).build())
     }
 
     async fn delete(&self, pk: String, sk: String) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Delete, TransactWriteItem};
 
 use super::{Store, attributes, entries::padded, item, key, text};
 use crate::{
@@ -33,13 +33,7 @@ impl Store {
         let mut row = item(pk, sk);
         row.insert("emoji".into(), text(emoji));
         row.insert("user".into(), attributes::id(user));
-        let put = Put::builder()
-            .table_name(&*self.table)
-            .set_item(Some(row))
-            .condition_expression(super::NEW)
-            .build()
-            .map_err(Error::internal)?;
-        Ok(TransactWriteItem::builder().put(put).build())
+        self.write_new(row)
     }
 
     /// The write that takes a reaction away; refused when there is none.

@@ -60,13 +60,7 @@ impl Store {
         if let Some(title) = &thread.title {
             row.insert("title".into(), text(title));
         }
-        let put = Put::builder()
-            .table_name(&*self.table)
-            .set_item(Some(row))
-            .condition_expression(super::NEW)
-            .build()
-            .map_err(Error::internal)?;
-        Ok(TransactWriteItem::builder().put(put).build())
+        self.write_new(row)
     }
 
     /// The writes that count a reply and note where it is; refused when another reply came in between.
