@@ -83,7 +83,7 @@ async fn settle_in(
     }
     if before.is_none_or(|before| !is_shown_online(cx, &before)) {
         let status = presence::Change::online(user.id.clone());
-        presence::announce(cx, status, &rooms, Some(&caller.connection)).await?;
+        presence::announce(cx, status, &rooms).await?;
     }
     Ok(())
 }

@@ -18,5 +18,5 @@ pub async fn leave(cx: &Context, caller: &Caller) -> Result<()> {
         let job = Job::PresenceGrace { user: user.id.clone() };
         return cx.later.after(cx.config.presence.grace, job).await;
     }
-    presence::settle(cx, &left, None).await
+    presence::settle(cx, &left).await
 }

@@ -10,7 +10,7 @@ use shared::{
     push::Audience,
     signal::{Frame, Signal},
     store::users::{Presence, Status},
-    user::{Caller, ConnectionId},
+    user::Caller,
 };
 
 /// A user of a shared channel or group has come, gone, or is away. A slow reader may miss it.
@@ -45,16 +45,11 @@ pub fn connection(cx: &Context, caller: &Caller) -> String {
     format!("{}/{}", cx.host, caller.connection.as_str())
 }
 
-/// Tells the users of the rooms, once per connection. Large rooms hear nothing.
+/// Tells the other users of the rooms, once per connection. Large rooms hear nothing.
 ///
 /// # Errors
 /// `INTERNAL` when connections cannot be reached.
-pub async fn announce(
-    cx: &Context,
-    change: Change,
-    rooms: &[Room],
-    except: Option<&ConnectionId>,
-) -> Result<()> {
+pub async fn announce(cx: &Context, change: Change, rooms: &[Room]) -> Result<()> {
     let rooms: Vec<Room> = rooms
         .iter()
         .filter(|room| matches!(room.kind(), RoomKind::Channel | RoomKind::Group))
@@ -62,7 +57,7 @@ pub async fn announce(
         .collect();
     let audience = Audience {
         rooms: Some(&rooms),
-        except,
+        except_users: std::slice::from_ref(&change.user_id),
         room_max: Some(cx.config.presence.room_max),
         ..Audience::default()
     };
@@ -73,11 +68,7 @@ pub async fn announce(
 ///
 /// # Errors
 /// `INTERNAL` or `RATE_LIMITED` from the store.
-pub async fn settle(
-    cx: &Context,
-    presence: &Presence,
-    except: Option<&ConnectionId>,
-) -> Result<()> {
+pub async fn settle(cx: &Context, presence: &Presence) -> Result<()> {
     if presence.status == presence.shown || !cx.store.show(&presence.user, presence.status).await? {
         return Ok(());
     }
@@ -90,7 +81,7 @@ pub async fn settle(
         timestamp: Timestamp::now(),
         last_seen: if offline { presence.last_seen } else { None },
     };
-    announce(cx, change, &rooms, except).await
+    announce(cx, change, &rooms).await
 }
 
 /// Settles a user whose last connection ended a while ago, unless there is another one by now.
@@ -99,7 +90,7 @@ pub async fn settle(
 /// `INTERNAL` or `RATE_LIMITED` from the store.
 pub async fn end_grace(cx: &Context, user: &Id) -> Result<()> {
     match cx.store.presence(user).await? {
-        Some(presence) => settle(cx, &presence, None).await,
+        Some(presence) => settle(cx, &presence).await,
         None => Ok(()),
     }
 }
@@ -120,7 +111,7 @@ pub async fn clean_up(cx: &Context, before: Timestamp) -> Result<()> {
         });
         let dead: Vec<String> = dead.cloned().collect();
         if !dead.is_empty() {
-            settle(cx, &cx.store.depart(&user.user, dead).await?, None).await?;
+            settle(cx, &cx.store.depart(&user.user, dead).await?).await?;
         }
     }
     for host in &ended {

@@ -35,7 +35,7 @@ impl Event for SetPresence {
         let connection = presence::connection(cx, caller);
         let away = self.status == Chosen::Away;
         let now = cx.store.set_away(&caller.user()?.id, &connection, away).await?;
-        presence::settle(cx, &now, Some(&caller.connection)).await?;
+        presence::settle(cx, &now).await?;
         Ok(Done {})
     }
 }

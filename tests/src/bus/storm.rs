@@ -21,13 +21,14 @@ use super::{Hosts, call, emit, rooms::listed};
 use crate::client::{Client, eventually};
 
 /// Writes until told to stop; how much.
-async fn write(mut client: Client, until: watch::Receiver<bool>) -> u64 {
+async fn write(mut client: Client, until: watch::Receiver<bool>, written: Arc<AtomicU64>) -> u64 {
     client.join("c").await;
     let mut count = 0;
     while !*until.borrow() {
         client.say("c", &format!("{count}")).await;
         client.ask("event_message", json!({ "lobby": count })).await;
         count += 1;
+        written.fetch_add(1, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     count
@@ -49,6 +50,12 @@ async fn listen(mut client: Client, heard: Arc<AtomicU64>) -> (Vec<u64>, u64) {
     }
 }
 
+/// Waits until ten messages more have been written.
+async fn go_on(written: &AtomicU64) {
+    let before = written.load(Ordering::SeqCst);
+    eventually("people write", async || written.load(Ordering::SeqCst) >= before + 10).await;
+}
+
 /// All that was written on both hosts while something was done to their Redis is heard on both, in order and once.
 async fn nothing_is_lost(all: &mut Hosts, trouble: impl AsyncFnOnce(&mut Hosts)) {
     let mut listening = Vec::new();
@@ -59,19 +66,21 @@ async fn nothing_is_lost(all: &mut Hosts, trouble: impl AsyncFnOnce(&mut Hosts))
         listening.push((Arc::clone(&heard), tokio::spawn(listen(client, heard))));
     }
     let (stop, stopped) = watch::channel(false);
+    let written = Arc::new(AtomicU64::new(0));
     let mut writing = Vec::new();
     for number in 0..4 {
         let client = Client::connect(all.address(number % 2), &format!("writer{number}")).await;
-        writing.push(tokio::spawn(write(client, stopped.clone())));
+        writing.push(tokio::spawn(write(client, stopped.clone(), Arc::clone(&written))));
     }
+    go_on(&written).await;
     trouble(all).await;
     all.joined().await;
+    go_on(&written).await;
     stop.send_replace(true);
     let mut count = 0;
     for writing in writing {
         count += writing.await.expect("it writes");
     }
-    assert!(count > 10, "only {count} messages");
     for (heard, _) in &listening {
         eventually("all is heard", async || heard.load(Ordering::SeqCst) >= 2 * count).await;
     }
